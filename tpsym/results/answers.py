@@ -1,0 +1,68 @@
+"""What a question or a claim comes to: plain values for reports, tests and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from sympy import Expr, Symbol
+
+from tpsym.derivation import Step
+from tpsym.errors import Span
+
+VerdictKind = Literal["proved", "checked", "refuted", "undecided"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One equation that answers a ``derive``: ``left = right`` where ``definitions``.
+
+    A question may have several answers (``nngp(f)`` states one entry per pair of inputs).
+    ``left`` is what was asked, as mathematics; symbols without a definition are parameters of the
+    file. ``definitions`` lists the named values ``right`` mentions, each before its first user.
+    ``value`` is the number at the defaults of all parameters (text, with its error) or ``None``.
+    """
+
+    question: str
+    left: Expr
+    right: Expr
+    definitions: tuple[tuple[Symbol, Expr], ...]
+    steps: tuple[Step, ...]
+    span: Span
+    note: str = ""
+    value: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimResult:
+    """A claim with its verdict.
+
+    ``lhs`` and ``rhs`` are the claim as written; ``left`` and ``right`` the two sides as derived
+    (``None`` if that failed). A family (``for l in 1..3``) is one result: the worst of its members,
+    whose index values stand in ``instance``. ``witness`` gives the parameter values of a refutation
+    and ``left_value``, ``right_value`` the two sides there, as decimal text.
+    """
+
+    label: str
+    line: int
+    span: Span
+    relation: str
+    lhs: str
+    rhs: str
+    verdict: VerdictKind
+    method: str
+    detail: str
+    left: Expr | None = None
+    right: Expr | None = None
+    instance: str = ""
+    witness: Mapping[Symbol, str] | None = None
+    left_value: str | None = None
+    right_value: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notation:
+    """How symbols print: LaTeX by symbol (plain text is the symbol's own name)."""
+
+    latex: Mapping[Symbol, str]
