@@ -86,10 +86,11 @@ class Index(Node):
 
 @dataclass(frozen=True, slots=True)
 class Attribute(Node):
-    """``base.name``: ``W.T``, ``f.h``, ``S.stable``."""
+    """``base.name``: ``W.T``, ``f.h``, ``S.stable``; ``text`` is the name as it was written."""
 
     base: Expr
     name: str
+    text: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +193,10 @@ class Input(Node):
 
 @dataclass(frozen=True, slots=True)
 class Assume(Node):
-    """``assume condition``."""
+    """``assume condition for t in 1..T``."""
 
     condition: Expr
+    clauses: tuple[For, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,7 +329,7 @@ class Comment(Node):
 
 @dataclass(frozen=True, slots=True)
 class File(Node):
-    """A whole file. ``comments`` and ``blanks`` (line numbers) are kept for the formatter."""
+    """A whole file; ``comments`` and the ``source`` text are kept for the formatter."""
 
     title: Title | None
     statements: tuple[Statement, ...]
