@@ -1,0 +1,371 @@
+r"""Polynomial arithmetic for zero tests: fractions over Q[generators] modulo monic relations.
+
+A generator stands for a real function of the parameters (a symbol, a square root, ``exp(a)``, …).
+Some carry a monic relation ``g^k = polynomial`` (``r^2 = q``, ``s^3 = s``), so the polynomials
+modulo all relations form a module that is free over the polynomials in the other generators. Three
+facts make every step sound wherever the original expression is defined:
+
+* a common factor of numerator and denominator divides a product of original denominators, so it
+  may be cancelled;
+* a fraction is multiplied by ``w/w`` only if ``w`` divides a denominator, or ``w`` times something is
+  a non-zero polynomial in relation-free generators (then ``w`` is no zero divisor);
+* only a numerator that *reduces to the zero polynomial* counts as zero.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import sympy as sp
+from flint import Ordering, fmpq, fmpq_mpoly_ctx
+
+Poly = Any
+"""A ``flint.fmpq_mpoly`` in the field's context."""
+
+NEG, ZERO, POS = 1, 2, 4
+NONNEG, NONPOS, ANY = ZERO | POS, ZERO | NEG, NEG | ZERO | POS
+
+SIGN_OF_RELATION = MappingProxyType({"<": NEG, "<=": NONPOS, ">": POS, ">=": NONNEG, "!=": NEG | POS})
+"""Relation between two sides → the signs of their difference."""
+
+MAX_PRODUCT = 2_000_000
+MAX_FACTOR = 1_500
+MAX_POWER = 400
+
+
+class Undefined(ArithmeticError):
+    """The expression is defined nowhere (a zero denominator, the root of a negative number)."""
+
+
+class TooLarge(ArithmeticError):
+    """A polynomial outgrew the limits."""
+
+
+class OutOfTime(ArithmeticError):
+    """The deadline has passed."""
+
+
+class Restart(ArithmeticError):
+    """The choice of generators was too coarse: begin again with these settings."""
+
+
+class NeedsCapacity(Restart):
+    """More generators are needed than the context holds."""
+
+
+class NeedsFiner(Restart):
+    """The generator ``key`` must be replaced by a root of itself of this order."""
+
+    def __init__(self, key: str, order: int) -> None:
+        super().__init__(key)
+        self.key, self.order = key, order
+
+
+@dataclass(frozen=True)
+class Element:
+    """``num/den``, ``den`` monic in the context's order."""
+
+    num: Poly
+    den: Poly
+
+
+@dataclass(frozen=True)
+class Generator:
+    """A function of the parameters that polynomials are written in.
+
+    ``key`` names it independently of the order in which generators were met; ``sign`` is the set of
+    signs it can have; ``argument`` is what a further rule needs (the u of asin u, the t of
+    exp(t/fineness)).
+    """
+
+    key: str
+    kind: str
+    expr: sp.Expr
+    sign: int = ANY
+    order: int = 0
+    relation: Poly = None
+    argument: Element | None = None
+    fineness: int = 1
+
+
+def signs_of_product(a: int, b: int) -> int:
+    """The signs a product can have."""
+    result = 0
+    if a & ZERO or b & ZERO:
+        result |= ZERO
+    if (a & POS and b & POS) or (a & NEG and b & NEG):
+        result |= POS
+    if (a & POS and b & NEG) or (a & NEG and b & POS):
+        result |= NEG
+    return result
+
+
+def signs_of_sum(a: int, b: int) -> int:
+    """The signs a sum can have."""
+    result = 0
+    for x in (NEG, ZERO, POS):
+        for y in (NEG, ZERO, POS):
+            if a & x and b & y:
+                result |= y if x == ZERO or x == y else x if y == ZERO else ANY
+    return result
+
+
+def negated(sign: int) -> int:
+    """The signs of minus the thing."""
+    return signs_of_product(sign, NEG)
+
+
+def hashed(*parts: str) -> str:
+    """A name for a structure: 96 bits of SHA-256."""
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:24]
+
+
+@dataclass
+class Field:
+    """The generators met so far in one zero test, and arithmetic on fractions of polynomials in them.
+
+    ``hints`` gives, by key, the order of the root to start from (learnt by :class:`NeedsFiner`).
+    """
+
+    capacity: int = 16
+    hints: Mapping[str, int] = field(default_factory=dict)
+    deadline: float | None = None
+    generators: list[Generator] = field(default_factory=list)
+    index: dict[str, int] = field(default_factory=dict)
+    facts: list[tuple[Poly, int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        names = [f"g{i}" for i in range(self.capacity)]
+        self.context = fmpq_mpoly_ctx.get(names, Ordering.degrevlex)
+        self.variables: Sequence[Poly] = self.context.gens()
+        self.one = self.context.constant(1)
+        self.zero = self.context.constant(0)
+
+    # Generators -----------------------------------------------------------------------------------
+
+    def generator(self, made: Generator) -> Poly:
+        """The variable of this generator, new or met before."""
+        at = self.index.get(made.key)
+        if at is None:
+            at = len(self.generators)
+            if at >= self.capacity:
+                raise NeedsCapacity()
+            self.generators.append(made)
+            self.index[made.key] = at
+        return self.variables[at]
+
+    def upcoming(self) -> Poly:
+        """The variable the next new generator will have."""
+        if len(self.generators) >= self.capacity:
+            raise NeedsCapacity()
+        return self.variables[len(self.generators)]
+
+    def known(self, key: str) -> Poly | None:
+        """The variable of the generator with this key, if it has been met."""
+        at = self.index.get(key)
+        return None if at is None else self.variables[at]
+
+    def single(self, p: Poly) -> Generator | None:
+        """The generator that ``p`` is, if it is one."""
+        if len(p) != 1 or p.total_degree() != 1 or p.leading_coefficient() != 1:
+            return None
+        return self.generators[p.monoms()[0].index(1)]
+
+    def check_time(self) -> None:
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            raise OutOfTime()
+
+    # Polynomials ----------------------------------------------------------------------------------
+
+    def times(self, a: Poly, b: Poly) -> Poly:
+        """a·b, reduced."""
+        self.check_time()
+        if len(a) * len(b) > MAX_PRODUCT:
+            raise TooLarge()
+        return self.reduce(a * b)
+
+    def power(self, p: Poly, k: int) -> Poly:
+        """p^k for k ≥ 0, reduced at each squaring."""
+        result, square = self.one, p
+        while k:
+            if k & 1:
+                result = self.times(result, square)
+            k >>= 1
+            if k:
+                square = self.times(square, square)
+        return result
+
+    def reduce(self, p: Poly) -> Poly:
+        """The representative of ``p`` of least degree in each generator that has a relation."""
+        if p.is_constant():
+            return p
+        degrees = p.degrees()
+        for i in range(len(self.generators) - 1, -1, -1):
+            g = self.generators[i]
+            while g.order and degrees[i] >= g.order:
+                p = self._reduce_in(p, i, g)
+                degrees = p.degrees()
+        return p
+
+    def _reduce_in(self, p: Poly, i: int, g: Generator) -> Poly:
+        self.check_time()
+        parts: dict[int, dict[tuple[int, ...], Any]] = {}
+        for exponents, c in p.terms():
+            k, rest = divmod(exponents[i], g.order)
+            lowered = (*exponents[:i], rest, *exponents[i + 1 :])
+            part = parts.setdefault(k, {})
+            part[lowered] = part.get(lowered, 0) + c
+        total, raised, at = self.zero, self.one, 0
+        for k in sorted(parts):
+            for _ in range(k - at):
+                raised = raised * g.relation
+            at = k
+            part = self.context.from_dict(parts[k])
+            if len(part) * len(raised) > MAX_PRODUCT:
+                raise TooLarge()
+            total = total + part * raised
+        return total
+
+    def gcd(self, a: Poly, b: Poly) -> Poly:
+        """A common divisor of a and b: the greatest, or 1 where finding it would take long."""
+        self.check_time()
+        if a.is_constant() or b.is_constant() or len(a) > MAX_FACTOR or len(b) > MAX_FACTOR:
+            return self.one
+        return a.gcd(b)
+
+    def factors(self, p: Poly) -> tuple[Any, list[tuple[Poly, int]]]:
+        """A rational c and (f, e) with p = c ∏ f^e; f primitive, its sign known to be ≥ 0 or canonical."""
+        self.check_time()
+        if len(p) > MAX_FACTOR:
+            raise TooLarge()
+        c, found = p.factor()
+        c, result = fmpq(c), []
+        for f, e in found:
+            content, f = self.primitive(f)
+            c *= fmpq(content) ** int(e)
+            result.append((f, int(e)))
+        return c, result
+
+    def primitive(self, p: Poly) -> tuple[Any, Poly]:
+        """(c, f): p = c f with f of coprime integer coefficients, nonnegative if known, else of canonical sign."""
+        coefficients = [fmpq(c) for c in p.coeffs()]
+        den = math.lcm(*(int(c.q) for c in coefficients))
+        num = math.gcd(*(int(c.p) * (den // int(c.q)) for c in coefficients))
+        content = fmpq(num, den)
+        f = p / content
+        sign = self.sign(f)
+        if sign in (NEG, NONPOS) or (sign == ANY and self.leading_sign(f) < 0):
+            content, f = -content, -f
+        return content, f
+
+    def label(self, exponents: tuple[int, ...]) -> str:
+        """A name for a monomial that does not depend on the order of the generators."""
+        return "*".join(sorted(f"{self.generators[i].key}^{e}" for i, e in enumerate(exponents) if e))
+
+    def leading_sign(self, p: Poly) -> int:
+        """The sign of a coefficient chosen independently of the order of the generators."""
+        _, c = max(p.terms(), key=lambda term: (sum(term[0]), self.label(term[0])))
+        return 1 if c > 0 else -1
+
+    def sign(self, p: Poly) -> int:
+        """The signs ``p`` can have, from those of its terms and the known facts."""
+        result = ZERO
+        for exponents, c in p.terms():
+            sign = POS if c > 0 else NEG
+            for i, e in enumerate(exponents):
+                if e:
+                    s = self.generators[i].sign
+                    sign = signs_of_product(sign, s if e % 2 else self._square(s))
+            result = signs_of_sum(result, sign)
+            if result == ANY:
+                break
+        return result if result != ANY else self._sign_from_facts(p)
+
+    @staticmethod
+    def _square(s: int) -> int:
+        return (ZERO if s & ZERO else 0) | (POS if s & (NEG | POS) else 0)
+
+    def _sign_from_facts(self, p: Poly) -> int:
+        for fact, sign in self.facts:
+            if len(fact) == len(p):
+                c = p.leading_coefficient() / fact.leading_coefficient()
+                if p == fact * c:
+                    return sign if c > 0 else negated(sign)
+        return ANY
+
+    def key(self, p: Poly) -> str:
+        """A name for the polynomial that does not depend on the order of the generators."""
+        return hashed(*sorted(f"{c}*{self.label(exponents)}" for exponents, c in p.terms()))
+
+    # Fractions ------------------------------------------------------------------------------------
+
+    def element(self, num: Poly, den: Poly | None = None) -> Element:
+        """``num/den`` reduced, common factors cancelled."""
+        num = self.reduce(num)
+        if den is None:
+            return Element(num, self.one)
+        den = self.reduce(den)
+        if den.is_zero():
+            raise Undefined("a denominator is zero")
+        if num.is_zero():
+            return Element(self.zero, self.one)
+        g = self.gcd(num, den)
+        if not g.is_constant():
+            num, den = num / g, den / g
+        c = den.leading_coefficient()
+        return Element(num, den) if c == 1 else Element(num / c, den / c)
+
+    def rational(self, p: Any, q: Any = 1) -> Element:
+        return Element(self.context.constant(fmpq(int(p), int(q))), self.one)
+
+    def add(self, a: Element, b: Element) -> Element:
+        if a.den == b.den:
+            return self.element(a.num + b.num, a.den)
+        g = self.gcd(a.den, b.den)
+        left, right = b.den / g, a.den / g
+        return self.element(self.times(a.num, left) + self.times(b.num, right), self.times(a.den, left))
+
+    def neg(self, a: Element) -> Element:
+        return Element(-a.num, a.den)
+
+    def sub(self, a: Element, b: Element) -> Element:
+        return self.add(a, self.neg(b))
+
+    def mul(self, a: Element, b: Element) -> Element:
+        if a.num.is_zero() or b.num.is_zero():
+            return Element(self.zero, self.one)
+        g, h = self.gcd(a.num, b.den), self.gcd(b.num, a.den)
+        return self.element(self.times(a.num / g, b.num / h), self.times(a.den / h, b.den / g))
+
+    def inverse(self, a: Element) -> Element:
+        return self.element(a.den, a.num)
+
+    def div(self, a: Element, b: Element) -> Element:
+        return self.mul(a, self.inverse(b))
+
+    def pow(self, a: Element, k: int) -> Element:
+        """a^k for a whole number k."""
+        if k < 0:
+            return self.inverse(self.pow(a, -k))
+        if k > MAX_POWER and len(a.num) + len(a.den) > 2:
+            raise TooLarge()
+        return self.element(self.power(a.num, k), self.power(a.den, k))
+
+    def scale(self, a: Element, c: Any) -> Element:
+        return Element(a.num * fmpq(c), a.den) if c else Element(self.zero, self.one)
+
+    def signs(self, a: Element) -> int:
+        """The signs the fraction can have where it is defined."""
+        return signs_of_product(self.sign(a.num), self.sign(a.den) & ~ZERO)
+
+    def constant(self, a: Element) -> Any:
+        """The rational number this is, or None."""
+        if not (a.num.is_constant() and a.den.is_constant()):
+            return None
+        return fmpq(0) if a.num.is_zero() else fmpq(a.num.leading_coefficient())

@@ -1,0 +1,237 @@
+r"""Normal forms of expressions, and the zero test they give.
+
+Two expressions with the same normal form are equal wherever both are defined (in the real numbers).
+The converse does not hold: "not shown equal" says nothing. Named values are first generators of
+their own and are then replaced by their definitions, those that rest on most others first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TypeVar
+
+import sympy as sp
+from sympy.core.relational import Relational
+
+from tpsym.verify.field import (
+    SIGN_OF_RELATION,
+    Element,
+    Field,
+    NeedsCapacity,
+    NeedsFiner,
+    OutOfTime,
+    TooLarge,
+    Undefined,
+    hashed,
+)
+from tpsym.verify.generators import element_key
+from tpsym.verify.radicals import canonical, expression
+from tpsym.verify.translate import Translation
+
+T = TypeVar("T")
+
+NO_DEFINITIONS: Mapping[sp.Symbol, sp.Expr] = MappingProxyType({})
+MAX_CAPACITY = 512
+MAX_RESTARTS = 40
+
+
+@dataclass(frozen=True)
+class NormalForm:
+    """``key`` is the same for expressions with the same normal form; ``expr`` writes it out."""
+
+    key: str
+    zero: bool
+    expr: sp.Expr
+
+
+class Unsupported(ArithmeticError):
+    """The expression has no normal form within the limits."""
+
+
+def normal(
+    expr: sp.Expr,
+    *,
+    definitions: Mapping[sp.Symbol, sp.Expr] = NO_DEFINITIONS,
+    relations: Iterable[Relational] = (),
+    deadline: float | None = None,
+) -> NormalForm:
+    """The normal form, named values expanded; raises :class:`Unsupported` where there is none.
+
+    ``relations`` are facts: equations are used as substitutions where they can be solved without a
+    case distinction, inequalities give the sign of their difference.
+    """
+    used = set(needed(expr, definitions))
+
+    def form(translation: Translation) -> NormalForm:
+        a = canonical(translation.field, translation(expr))
+        key = hashed("0") if a.num.is_zero() else element_key(translation.field, a)
+        return NormalForm(key, a.num.is_zero(), expression(translation.field, a))
+
+    try:
+        return _attempt(form, used, definitions, tuple(relations), deadline)
+    except (ArithmeticError, RecursionError) as error:
+        raise Unsupported(str(error)) from error
+
+
+def normal_expression(
+    expr: sp.Expr, *, relations: Iterable[Relational] = (), deadline: float | None = None
+) -> sp.Expr:
+    """The expression with fractions cancelled and roots combined, or unchanged if that is out of reach."""
+    try:
+        return normal(expr, relations=relations, deadline=deadline).expr
+    except Unsupported:
+        return expr
+
+
+def is_zero(
+    expr: sp.Expr,
+    *,
+    definitions: Mapping[sp.Symbol, sp.Expr] = NO_DEFINITIONS,
+    relations: Iterable[Relational] = (),
+    deadline: float | None = None,
+) -> bool | None:
+    """True: proved zero wherever it is defined. False: proved not to be zero everywhere. None: unknown."""
+    relations = tuple(relations)
+    depth = depths(expr, definitions)
+    expanded: set[sp.Symbol] = set()
+    stride = 1
+    try:
+        while True:
+            verdict, left = _attempt(
+                lambda t: _verdict(t, expr, definitions), expanded, definitions, relations, deadline
+            )
+            candidates = {depth[s] for s in left if s in depth}
+            if verdict is not None or not candidates:
+                return verdict
+            # twice as many levels each time: few rounds for a deep program, few names for a shallow one
+            bottom = max(candidates) - stride
+            expanded |= {s for s, level in depth.items() if level > bottom}
+            stride *= 2
+    except (ArithmeticError, RecursionError):
+        return None
+
+
+def _verdict(
+    translation: Translation, expr: sp.Expr, definitions: Mapping[sp.Symbol, sp.Expr]
+) -> tuple[bool | None, set[sp.Symbol]]:
+    a = translation(expr)
+    if a.num.is_zero():
+        return True, set()
+    generators = translation.field.generators
+    symbols = set().union(*(g.expr.free_symbols for g in generators))
+    left = symbols & set(definitions)
+    present = [generators[i] for i, e in enumerate(a.num.degrees()) if e > 0]
+    independent = all(g.kind in ("symbol", "pi") for g in present) and not left
+    restricted = bool(translation.field.facts) or bool(translation.substitutions)
+    return (False if independent and not restricted else None), left
+
+
+def needed(expr: sp.Expr, definitions: Mapping[sp.Symbol, sp.Expr]) -> list[sp.Symbol]:
+    """The named values that the expression rests on, each after those it rests on itself."""
+    order: list[sp.Symbol] = []
+    state: dict[sp.Symbol, bool] = {}
+    stack = [(s, False) for s in sorted(expr.free_symbols & set(definitions), key=str)]
+    while stack:
+        symbol, finished = stack.pop()
+        if finished:
+            if not state[symbol]:
+                state[symbol] = True
+                order.append(symbol)
+            continue
+        if symbol in state:
+            continue
+        state[symbol] = False
+        stack.append((symbol, True))
+        inner = definitions[symbol].free_symbols & set(definitions)
+        stack.extend((s, False) for s in sorted(inner, key=str) if s not in state)
+    return order
+
+
+def depths(expr: sp.Expr, definitions: Mapping[sp.Symbol, sp.Expr]) -> dict[sp.Symbol, int]:
+    """The length of the longest chain of definitions below each named value."""
+    result: dict[sp.Symbol, int] = {}
+    for symbol in needed(expr, definitions):
+        result[symbol] = 1 + max((result.get(s, 0) for s in definitions[symbol].free_symbols), default=0)
+    return result
+
+
+def _attempt(
+    use: Callable[[Translation], T],
+    expanded: set[sp.Symbol],
+    definitions: Mapping[sp.Symbol, sp.Expr],
+    relations: tuple[Relational, ...],
+    deadline: float | None,
+) -> T:
+    """``use`` on a translation, begun again while it asks for more or finer generators."""
+    capacity, hints = 16, dict[str, int]()
+    for _ in range(MAX_RESTARTS):
+        field = Field(capacity, hints, deadline)
+        try:
+            return use(_translation(field, expanded, definitions, relations))
+        except NeedsCapacity:
+            capacity *= 2
+            if capacity > MAX_CAPACITY:
+                raise TooLarge() from None
+        except NeedsFiner as finer:
+            hints[finer.key] = math.lcm(hints.get(finer.key, 1), finer.order)
+    raise TooLarge()
+
+
+def _translation(
+    field: Field,
+    expanded: set[sp.Symbol],
+    definitions: Mapping[sp.Symbol, sp.Expr],
+    relations: tuple[Relational, ...],
+) -> Translation:
+    values: dict[sp.Symbol, Element] = {}
+    substitutions = solved(relations)
+    translation = Translation(field, values, substitutions)
+    for relation in relations:
+        if relation.rel_op in SIGN_OF_RELATION:
+            _record_fact(translation, relation)
+    if expanded:
+        bundle = sp.Tuple(*sorted(expanded, key=str))
+        for symbol in needed(bundle, definitions):
+            if symbol in expanded:
+                values[symbol] = translation(definitions[symbol])
+    return translation
+
+
+def _record_fact(translation: Translation, relation: Relational) -> None:
+    field = translation.field
+    try:
+        gap = canonical(field, translation(relation.lhs - relation.rhs))
+    except (Undefined, TooLarge):
+        return
+    if gap.den.is_constant() and not gap.num.is_constant():
+        field.facts.append((gap.num, SIGN_OF_RELATION[relation.rel_op]))
+
+
+def solved(relations: Iterable[Relational]) -> dict[sp.Symbol, sp.Expr]:
+    """Equations as substitutions: those linear in a symbol with a coefficient that cannot be zero."""
+    result: dict[sp.Symbol, sp.Expr] = {}
+    for relation in relations:
+        if relation.rel_op != "==":
+            continue
+        gap = (relation.lhs - relation.rhs).xreplace(result)
+        for symbol in sorted(gap.free_symbols, key=lambda s: (-len(str(s)), str(s))):
+            found = _solve_linear(gap, symbol)
+            if found is not None:
+                result = {s: e.xreplace({symbol: found}) for s, e in result.items()} | {symbol: found}
+                break
+    return result
+
+
+def _solve_linear(gap: sp.Expr, symbol: sp.Symbol) -> sp.Expr | None:
+    expanded = sp.expand(gap)
+    coefficient = expanded.coeff(symbol, 1)
+    rest = sp.expand(expanded - coefficient * symbol)
+    if rest.has(symbol) or coefficient.has(symbol) or not coefficient.is_nonzero:
+        return None
+    return -rest / coefficient
+
+
+__all__ = ["NormalForm", "OutOfTime", "Unsupported", "is_zero", "needed", "normal", "normal_expression", "solved"]
