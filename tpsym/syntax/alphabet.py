@@ -78,7 +78,7 @@ POWERS = re.compile("[⁰¹²³⁴-⁹⁺⁻ⁿᵀ½¼¾⅓⅔]")
 
 
 def fold(text: str) -> str:
-    """The plain spelling of a name: ``σ_w`` → ``sigma_w``, ``Σ`` → ``Sigma``, ``x₁`` → ``x1``, ``x′`` → ``x'``."""
+    """The plain spelling of a name: ``σ_w`` → ``sigma_w``, ``Σ`` → ``Sigma``, ``x₁`` → ``x1``."""
     if text.isascii():
         return text
     # NFKC spells the prime sign otherwise than the apostrophe it stands for, so primes go first.

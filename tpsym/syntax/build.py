@@ -93,8 +93,12 @@ class ExpressionBuilder:
     def keyword(self, children: Children) -> Keyword:
         left, _, value = children
         if not isinstance(left, tree.Name):
-            raise fail("bad-keyword", "the left side of = in a call must be the name of an option", left.span,
-                       fix="write == to compare")
+            raise fail(
+                "bad-keyword",
+                "the left side of = in a call must be the name of an option",
+                left.span,
+                fix="write == to compare",
+            )
         return Keyword(left.id, value, across(children))
 
     def call(self, children: Children) -> tree.Expr:
@@ -104,11 +108,16 @@ class ExpressionBuilder:
     def comprehension(self, children: Children) -> tree.Expr:
         function, _, body, clauses, _ = children
         if not (isinstance(function, tree.Name) and function.id in ("sum", "mean")):
-            raise fail("bad-comprehension", "only sum and mean run over an index", function.span,
-                       expected="sum(... for k in 1..K) or mean(... for k in 1..K)")
+            raise fail(
+                "bad-comprehension",
+                "only sum and mean run over an index",
+                function.span,
+                expected="sum(... for k in 1..K) or mean(... for k in 1..K)",
+            )
         if isinstance(body, Keyword):
-            raise fail("bad-comprehension", "an option cannot stand before for", body.span,
-                       fix="write == to compare")
+            raise fail(
+                "bad-comprehension", "an option cannot stand before for", body.span, fix="write == to compare"
+            )
         return tree.Comprehension(function.id, body, clauses, span=across(children))
 
     def index(self, children: Children) -> tree.Expr:
@@ -116,8 +125,12 @@ class ExpressionBuilder:
         items = expressions(rest)
         if isinstance(base, tree.Name) and base.id == "E":
             if len(items) != 1:
-                raise fail("bad-expectation", "E[ ... ] takes one expression", items[1].span,
-                           fix="write the expectation of a product as E[x*y]")
+                raise fail(
+                    "bad-expectation",
+                    "E[ ... ] takes one expression",
+                    items[1].span,
+                    fix="write the expectation of a product as E[x*y]",
+                )
             return tree.Expectation(items[0], span=across(children))
         return tree.Index(base, items, span=across(children))
 
@@ -153,8 +166,12 @@ def arguments(children: Children) -> tuple[tuple[tree.Expr, ...], tuple[tuple[st
                 raise fail("repeated-option", f"the option {child.name} is given twice", child.span)
             kwargs[child.name] = child.value
         elif kwargs:
-            raise fail("argument-order", "an argument without a name cannot follow one with a name", child.span,
-                       fix="write it first, or give it its name")
+            raise fail(
+                "argument-order",
+                "an argument without a name cannot follow one with a name",
+                child.span,
+                fix="write it first, or give it its name",
+            )
         else:
             args.append(child)
     return tuple(args), tuple(kwargs.items())

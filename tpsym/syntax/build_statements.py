@@ -8,7 +8,16 @@ import re
 from tpsym.errors import Span, fail, nearest
 from tpsym.syntax import tree
 from tpsym.syntax.build import (
-    Children, Clauses, ExpressionBuilder, Keyword, across, arguments, bad_target, expressions, name, target,
+    Children,
+    Clauses,
+    ExpressionBuilder,
+    Keyword,
+    across,
+    arguments,
+    bad_target,
+    expressions,
+    name,
+    target,
 )
 from tpsym.syntax.tokens import Token
 
@@ -57,7 +66,9 @@ class StatementBuilder(ExpressionBuilder):
         for statement in statements:
             if not isinstance(statement, _BLOCK):
                 raise fail(
-                    "misplaced-statement", f"{_word(statement)} cannot stand inside a block", statement.span,
+                    "misplaced-statement",
+                    f"{_word(statement)} cannot stand inside a block",
+                    statement.span,
                     expected="an assignment, a for loop or a return",
                     fix="move it before the block, to the left margin",
                 )
@@ -82,9 +93,13 @@ class StatementBuilder(ExpressionBuilder):
         for token in children[1:]:
             if token.text not in DOMAINS:
                 guess = nearest(token.text, DOMAINS)
-                raise fail("unknown-domain", f"{token.text} is no kind of parameter", token.span,
-                           expected="real, positive, nonnegative or integer",
-                           fix=f"write {guess}" if guess else None)
+                raise fail(
+                    "unknown-domain",
+                    f"{token.text} is no kind of parameter",
+                    token.span,
+                    expected="real, positive, nonnegative or integer",
+                    fix=f"write {guess}" if guess else None,
+                )
         return Domains(name(token) for token in children[1:])
 
     def default(self, children: Children) -> Default:
@@ -106,13 +121,27 @@ class StatementBuilder(ExpressionBuilder):
 
     def law(self, children: Children) -> tree.Law:
         value = children[1]
-        right = isinstance(value, tree.Call) and isinstance(value.function, tree.Name) and value.function.id == "N"
+        right = (
+            isinstance(value, tree.Call)
+            and isinstance(value.function, tree.Name)
+            and value.function.id == "N"
+        )
         if not right:
-            raise fail("bad-law", "only normal laws are known", value.span, expected="N(mean, variance)",
-                       fix="write ~ N(0, 1/n), and a function of Gaussians for another law")
+            raise fail(
+                "bad-law",
+                "only normal laws are known",
+                value.span,
+                expected="N(mean, variance)",
+                fix="write ~ N(0, 1/n), and a function of Gaussians for another law",
+            )
         if len(value.args) != 2 or value.kwargs:
-            raise fail("bad-law", "a normal law has two arguments", value.span,
-                       expected="N(mean, variance)", fix="write N(0, variance) for a centred law")
+            raise fail(
+                "bad-law",
+                "a normal law has two arguments",
+                value.span,
+                expected="N(mean, variance)",
+                fix="write N(0, variance) for a centred law",
+            )
         return tree.Law(*value.args, span=value.span)
 
     def shape(self, children: Children) -> tree.TupleLiteral:
@@ -131,8 +160,12 @@ class StatementBuilder(ExpressionBuilder):
             elif child:
                 parameters = child
             else:
-                raise fail("missing-parameter", "a nonlinearity has at least one argument", children[1].span,
-                           fix=f"write fn {children[1].text} or fn {children[1].text}(z)")
+                raise fail(
+                    "missing-parameter",
+                    "a nonlinearity has at least one argument",
+                    children[1].span,
+                    fix=f"write fn {children[1].text} or fn {children[1].text}(z)",
+                )
         return tree.Fn(name(children[1]), parameters, body, span=_reach(children))
 
     def parameters(self, children: Children) -> tuple[tree.Name, ...]:
@@ -144,8 +177,13 @@ class StatementBuilder(ExpressionBuilder):
         value = name(children[1])
         if value.id not in PARAMETRIZATIONS:
             guess = nearest(value.id, PARAMETRIZATIONS)
-            raise fail("unknown-parametrization", f"{value.text} is no known parametrisation", value.span,
-                       expected="standard, ntk or mup", fix=f"write {guess}" if guess else None)
+            raise fail(
+                "unknown-parametrization",
+                f"{value.text} is no known parametrisation",
+                value.span,
+                expected="standard, ntk or mup",
+                fix=f"write {guess}" if guess else None,
+            )
         return tree.Parametrization(value, span=across(children))
 
     # --- programs
@@ -170,8 +208,12 @@ class StatementBuilder(ExpressionBuilder):
         args, options = arguments(rest)
         if len(args) != 1 or isinstance(rest[0], Keyword):
             where = args[1].span if len(args) > 1 else rest[0].span
-            raise fail("bad-training", "the first thing after with is the optimizer, all others are options", where,
-                       expected="with sgd(lr = eta), loss = mse, data = [(x, t)], steps = 2")
+            raise fail(
+                "bad-training",
+                "the first thing after with is the optimizer, all others are options",
+                where,
+                expected="with sgd(lr = eta), loss = mse, data = [(x, t)], steps = 2",
+            )
         return tree.Train(name(word), network, args[0], options, span=across(children))
 
     # --- questions and claims
@@ -196,8 +238,9 @@ class StatementBuilder(ExpressionBuilder):
         relation, *rest = tails
         where, clauses = _tails(rest)
         end = rest[-1] if rest else relation
-        return tree.Claim(unquote(children[1].text), relation, where, clauses,
-                          span=children[0].span.to(_end(end)))
+        return tree.Claim(
+            unquote(children[1].text), relation, where, clauses, span=children[0].span.to(_end(end))
+        )
 
     def claim_line(self, children: Children) -> Children:
         return children[:-1]
@@ -222,8 +265,12 @@ def unquote(literal: str) -> str:
 def replace_span(left: tree.Expr, span: Span) -> tree.Expr:
     """The function called left of ``=``, which must itself be a name or an indexed name."""
     if not isinstance(left, (tree.Name, tree.Index)):
-        raise fail("bad-target", "this cannot stand left of =", span,
-                   expected="a name with indices and parameters, such as C[l](s, t)")
+        raise fail(
+            "bad-target",
+            "this cannot stand left of =",
+            span,
+            expected="a name with indices and parameters, such as C[l](s, t)",
+        )
     return left
 
 
@@ -270,15 +317,23 @@ def _reach(children: Children) -> Span:
 def _distinct(names: tuple[tree.Name, ...]) -> None:
     for place, each in enumerate(names):
         if any(each.id == other.id for other in names[:place]):
-            raise fail("repeated-parameter", f"the parameter {each.text} is named twice", each.span,
-                       fix="give each parameter its own name")
+            raise fail(
+                "repeated-parameter",
+                f"the parameter {each.text} is named twice",
+                each.span,
+                fix="give each parameter its own name",
+            )
 
 
 def _no_return(statement: tree.Statement) -> None:
     """Diagnose ``return`` outside a ``def``, also inside top-level loops."""
     if isinstance(statement, tree.Return):
-        raise fail("misplaced-return", "return stands outside a definition", statement.span,
-                   fix="put it inside def f(x):, indented")
+        raise fail(
+            "misplaced-return",
+            "return stands outside a definition",
+            statement.span,
+            fix="put it inside def f(x):, indented",
+        )
     if isinstance(statement, tree.Loop):
         for inner in statement.body:
             _no_return(inner)
@@ -289,4 +344,6 @@ def _word(statement: tree.Statement) -> str:
         return statement.kind
     if isinstance(statement, tree.Random):
         return "weight" if statement.trained else "random"
-    return {tree.Fn: "fn", tree.Def: "def", tree.Let: "let"}.get(type(statement), type(statement).__name__.lower())
+    return {tree.Fn: "fn", tree.Def: "def", tree.Let: "let"}.get(
+        type(statement), type(statement).__name__.lower()
+    )

@@ -24,13 +24,18 @@ def check(root: tree.File | tree.Expr) -> None:
         node, depth = pending.pop()
         if depth > MAX_DEPTH:
             raise fail(
-                "too-deep", f"this expression has more than {MAX_DEPTH} levels of operators", node.span,
+                "too-deep",
+                f"this expression has more than {MAX_DEPTH} levels of operators",
+                node.span,
                 fix="write a long sum as sum(... for k in 1..K), or name its parts with let",
             )
         if isinstance(node, tree.Tolerance):
             raise fail(
-                "misplaced-tolerance", "a tolerance can only stand at the right end of the == of a claim",
-                node.span, expected="lhs == 0.3943 +- 1e-4", fix="to add a negative number write a + (-b)",
+                "misplaced-tolerance",
+                "a tolerance can only stand at the right end of the == of a claim",
+                node.span,
+                expected="lhs == 0.3943 +- 1e-4",
+                fix="to add a negative number write a + (-b)",
             )
         expression = isinstance(node, tree.Expr)
         pending += [(child, depth + 1 if expression else 0) for child in _inner(node)]

@@ -38,7 +38,9 @@ def layout(scanned: Scan) -> list[Token]:
             raise _bad_dedent(first)
         stream += soften(line.tokens)
         end = line.tokens[-1].span
-        stream.append(Token("NEWLINE", "", Span(end.end_line, end.end_column, end.end_line, end.end_column + 1)))
+        stream.append(
+            Token("NEWLINE", "", Span(end.end_line, end.end_column, end.end_line, end.end_column + 1))
+        )
         previous = line
     if previous is not None and _opens_block(previous):
         raise _missing_block(previous)
@@ -77,10 +79,11 @@ def _opens_block(line: Line) -> bool:
 
 
 def _deeper(indent: str, level: str, first: Token) -> bool:
-    """Whether ``indent`` extends ``level``; mixing tabs and blanks so that neither extends the other is an error."""
+    """Whether ``indent`` extends ``level``; where neither extends the other, tabs and blanks are mixed."""
     if not indent.startswith(level) and not level.startswith(indent):
         raise fail(
-            "mixed-tabs", "this line is indented with other characters than the block before it",
+            "mixed-tabs",
+            "this line is indented with other characters than the block before it",
             Span(first.span.line, 1, first.span.line, first.span.column),
             fix="indent with four spaces everywhere, without tabs",
         )
@@ -99,8 +102,9 @@ def _missing_block(line: Line | None) -> TpError:
         "for": "the body of the loop, indented on the next lines",
         "claim": "the relation, on this line or indented on the next",
     }
-    return fail("missing-block", f"nothing indented follows this {word}", line.tokens[-1].span,
-                expected=wanted[word])
+    return fail(
+        "missing-block", f"nothing indented follows this {word}", line.tokens[-1].span, expected=wanted[word]
+    )
 
 
 def _unexpected_indent(first: Token, previous: Line | None) -> TpError:
@@ -111,11 +115,18 @@ def _unexpected_indent(first: Token, previous: Line | None) -> TpError:
         fix = "end the line before with a colon to open a block"
     elif previous is not None:
         fix += "; to continue an expression over lines, put it in parentheses"
-    return fail("unexpected-indent", "this line is indented, but no block is open",
-                Span(first.span.line, 1, first.span.line, max(2, first.span.column)), fix=fix)
+    return fail(
+        "unexpected-indent",
+        "this line is indented, but no block is open",
+        Span(first.span.line, 1, first.span.line, max(2, first.span.column)),
+        fix=fix,
+    )
 
 
 def _bad_dedent(first: Token) -> TpError:
-    return fail("bad-dedent", "this line is indented less than its block, but not as any block around it",
-                Span(first.span.line, 1, first.span.line, max(2, first.span.column)),
-                fix="indent it as the lines of the block it belongs to")
+    return fail(
+        "bad-dedent",
+        "this line is indented less than its block, but not as any block around it",
+        Span(first.span.line, 1, first.span.line, max(2, first.span.column)),
+        fix="indent it as the lines of the block it belongs to",
+    )

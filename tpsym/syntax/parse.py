@@ -31,7 +31,9 @@ def parse(text: str, *, filename: str | None = None) -> tree.File:
     try:
         scanned = scan(source)
         if not scanned.lines:
-            raise fail("empty-file", "there is no statement here", fix="begin with a declaration such as width n")
+            raise fail(
+                "empty-file", "there is no statement here", fix="begin with a declaration such as width n"
+            )
         result = cast(tree.File, _run("file", layout(scanned)))
         check(result)
     except TpError as error:
@@ -49,7 +51,11 @@ def parse_expression(text: str) -> tree.Expr:
     try:
         tokens = [token for line in scan(source).lines for token in line.tokens]
         if not tokens:
-            raise fail("empty-expression", "there is no expression here", expected="an expression such as nngp(f)(x, y)")
+            raise fail(
+                "empty-expression",
+                "there is no expression here",
+                expected="an expression such as nngp(f)(x, y)",
+            )
         end = tokens[-1].span
         after = Span(end.end_line, end.end_column, end.end_line, end.end_column + 1)
         stream = [*soften(tokens), Token("NEWLINE", "", after), Token("END", "", after)]
@@ -107,7 +113,9 @@ def _undecodable(data: bytes, start: int) -> Diagnostic:
     line = before.count("\n") + 1
     column = len(before) - (before.rfind("\n") + 1) + 1
     return Diagnostic(
-        "not-utf-8", f"the byte 0x{data[start]:02x} is not UTF-8 text", Span(line, column, line, column + 1),
+        "not-utf-8",
+        f"the byte 0x{data[start]:02x} is not UTF-8 text",
+        Span(line, column, line, column + 1),
         fix="save the file as UTF-8",
     )
 
@@ -137,8 +145,14 @@ def _parser() -> Lark:
     from lark import Lark
 
     return Lark(
-        _grammar(), parser="lalr", lexer="basic", start=["file", "expression"], keep_all_tokens=True,
-        maybe_placeholders=False, transformer=StatementBuilder(), cache=_cache_file(),
+        _grammar(),
+        parser="lalr",
+        lexer="basic",
+        start=["file", "expression"],
+        keep_all_tokens=True,
+        maybe_placeholders=False,
+        transformer=StatementBuilder(),
+        cache=_cache_file(),
     )
 
 

@@ -112,8 +112,12 @@ def _title(text: str, lines: list[str], result: Scan) -> tuple[int, int]:
     result.lines.append(Line(lines[first][: column - 1] if first == last else "", [token]))
     rest = list(_tokens(lines[last], last + 1, end, result.comments))
     if rest:
-        raise fail("title-not-alone", "the title must stand alone on its line", rest[0].span,
-                   fix="start a new line here")
+        raise fail(
+            "title-not-alone",
+            "the title must stand alone on its line",
+            rest[0].span,
+            fix="start a new line here",
+        )
     return last + 1, 0
 
 
@@ -145,16 +149,22 @@ def _token(kind: str, piece: str, span: Span, previous: Token | None) -> Token:
             raise _unknown(sign.group(), Span(span.line, column, span.line, column + 1))
         if previous is not None and previous.kind == "NUMBER" and touching:
             raise fail(
-                "missing-operator", f"{piece} follows the number {previous.text} without an operator",
-                span, fix=f"write {previous.text}*{piece}",
+                "missing-operator",
+                f"{piece} follows the number {previous.text} without an operator",
+                span,
+                fix=f"write {previous.text}*{piece}",
             )
         if piece in STATEMENTS and not (previous is not None and previous.kind == "."):
             return Token(piece, piece, span)
         return Token("NAME", piece, span)
     if kind == "number":
         if previous is not None and previous.kind == "NUMBER" and touching:
-            raise fail("bad-number", f"{previous.text}{piece} is not a number", span,
-                       expected="at most one decimal point")
+            raise fail(
+                "bad-number",
+                f"{previous.text}{piece} is not a number",
+                span,
+                expected="at most one decimal point",
+            )
         return Token("NUMBER", _reasonable(piece, span), span)
     if kind == "string":
         return Token("STRING", piece, span)
@@ -168,7 +178,9 @@ def _reasonable(piece: str, span: Span) -> str:
     mantissa, _, exponent = piece.lower().partition("e")
     if len(mantissa) > MAX_DIGITS or len(exponent) > 6 or abs(int(exponent or "0")) > MAX_EXPONENT:
         raise fail(
-            "number-too-large", "this number is out of reason", span,
+            "number-too-large",
+            "this number is out of reason",
+            span,
             expected=f"at most {MAX_DIGITS:,} digits and an exponent up to {MAX_EXPONENT:,}",
             fix="write a large power as a power: 10^20000",
         )
@@ -180,20 +192,27 @@ def _match(token: Token, open_brackets: list[Token]) -> None:
         open_brackets.append(token)
         if len(open_brackets) > MAX_BRACKETS:
             raise fail(
-                "too-deep", f"more than {MAX_BRACKETS} brackets are open here", token.span,
+                "too-deep",
+                f"more than {MAX_BRACKETS} brackets are open here",
+                token.span,
                 fix="name the inner parts with let",
             )
     elif token.kind in CLOSING.values():
         if not open_brackets:
-            raise fail("unopened-bracket", f"this {token.text} closes nothing", token.span,
-                       fix=f"delete it, or open it before with {_opening(token.kind)}")
+            raise fail(
+                "unopened-bracket",
+                f"this {token.text} closes nothing",
+                token.span,
+                fix=f"delete it, or open it before with {_opening(token.kind)}",
+            )
         opened = open_brackets.pop()
         if CLOSING[opened.kind] != token.kind:
             raise fail(
                 "mismatched-bracket",
                 f"this {token.text} does not close the {opened.text} "
                 f"of line {opened.span.line}, column {opened.span.column}",
-                token.span, expected=CLOSING[opened.kind],
+                token.span,
+                expected=CLOSING[opened.kind],
             )
 
 
@@ -202,19 +221,31 @@ def _opening(closing: str) -> str:
 
 
 def _unclosed(opened: Token) -> TpError:
-    return fail("unclosed-bracket", f"this {opened.text} is never closed", opened.span,
-                expected=f"{CLOSING[opened.kind]} before the next statement")
+    return fail(
+        "unclosed-bracket",
+        f"this {opened.text} is never closed",
+        opened.span,
+        expected=f"{CLOSING[opened.kind]} before the next statement",
+    )
 
 
 def _unreadable(content: str, line: int, position: int) -> TpError:
     character = content[position]
     span = Span(line, position + 1, line, position + 2)
     if content.startswith('"""', position):
-        return fail("misplaced-title", "a triple-quoted string can only open the file, as its title",
-                    Span(line, position + 1, line, position + 4), fix="write a comment with #")
+        return fail(
+            "misplaced-title",
+            "a triple-quoted string can only open the file, as its title",
+            Span(line, position + 1, line, position + 4),
+            fix="write a comment with #",
+        )
     if character == '"':
-        return fail("unterminated-string", "the text opened here is never closed",
-                    Span(line, position + 1, line, len(content) + 1), fix='end it with "')
+        return fail(
+            "unterminated-string",
+            "the text opened here is never closed",
+            Span(line, position + 1, line, len(content) + 1),
+            fix='end it with "',
+        )
     return _unknown(character, span)
 
 

@@ -220,7 +220,7 @@ class Random(Node):
 
 @dataclass(frozen=True, slots=True)
 class Fn(Node):
-    """``fn phi(z) = body`` or ``fn phi`` (unknown: ``parameters`` empty unless written, ``body`` ``None``)."""
+    """``fn phi(z) = body`` or ``fn phi`` (unknown: without ``body``, maybe without ``parameters``)."""
 
     name: Name
     parameters: tuple[Name, ...]
