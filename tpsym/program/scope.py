@@ -1,0 +1,197 @@
+"""Names and what they stand for; the state one elaboration carries along."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import sympy as sp
+from sympy import Expr, S, Symbol
+
+from tpsym.errors import Span, TpError, fail, nearest
+from tpsym.program.graph import Builder
+from tpsym.program.instructions import Dimension, is_scalar
+from tpsym.program.values import Scalar, Value, VectorValue, node_symbol
+from tpsym.syntax import tree
+
+MAX_RANGE = 100_000
+"""Indices a range may run over."""
+
+MAX_CALLS = 60
+"""Functions that may be inlined inside one another."""
+
+
+@dataclass(slots=True)
+class Scope:
+    """Names of one block, then those around it."""
+
+    parent: Scope | None = None
+    names: dict[str, Value] = field(default_factory=dict)
+
+    def find(self, name: str) -> Value | None:
+        """The value of a name, from the inside out."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.names:
+                return scope.names[name]
+            scope = scope.parent
+        return None
+
+    def known(self) -> Iterator[str]:
+        """Every name that can be seen from here."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield from scope.names
+            scope = scope.parent
+
+    def child(self, **names: Value) -> Scope:
+        """A scope inside this one."""
+        return Scope(self, dict(names))
+
+
+class LimitSide(Protocol):
+    """What the evaluator asks of the limit when it meets ``E[…]`` or a limit-side function."""
+
+    def expectation(self, value: Value, span: Span) -> Value: ...
+
+    def call(self, name: str) -> Callable[[Context, tree.Call, Scope], Value] | None: ...
+
+
+@dataclass(slots=True)
+class Context:
+    """One elaboration: the growing program, and the declarations that are not instructions."""
+
+    builder: Builder = field(default_factory=Builder)
+    scope: Scope = field(default_factory=Scope)
+    base: Dimension | None = None
+    parameters: dict[Symbol, Expr | None] = field(default_factory=dict)
+    data: dict[str, tuple[Expr, ...] | None] = field(default_factory=dict)
+    grams: dict[tuple[str, str], Symbol] = field(default_factory=dict)
+    inputs: dict[tuple[str, str], int] = field(default_factory=dict)
+    input_families: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    unknown_functions: dict[str, int] = field(default_factory=dict)
+    nodes: dict[Symbol, int] = field(default_factory=dict)
+    parametrization: str = "standard"
+    limit: LimitSide | None = None
+    calls: list[str] = field(default_factory=list)
+    instances: dict[Any, Any] = field(default_factory=dict)
+    overrides: Mapping[str, Expr] = field(default_factory=dict)
+
+    @property
+    def n(self) -> Symbol:
+        """The symbol of the first width."""
+        return width_symbol(self.base.name if self.base else "n")
+
+    def symbol(self, node: int) -> Symbol:
+        """The symbol of a node, remembered so that expressions can be turned back into instructions."""
+        symbol = node_symbol(node)
+        self.nodes[symbol] = node
+        return symbol
+
+    def vector(self, node: int, dimension: Dimension) -> VectorValue:
+        """A node as a value."""
+        return VectorValue(self.symbol(node), dimension)
+
+    def size(self, dimension: Dimension) -> Expr:
+        """A width in terms of the first one."""
+        return dimension.ratio * self.n
+
+    def vector_symbols(self, expr: Expr) -> list[Symbol]:
+        """The symbols of an expression that stand for vectors (limit-side parts included)."""
+        return [
+            s
+            for s in expr.free_symbols
+            if s.name.startswith(("$hat", "$dot")) or (s in self.nodes and not is_scalar(self.builder[self.nodes[s]]))
+        ]
+
+    def materialize(self, value: VectorValue, *, span: Span | None = None, label: str | None = None) -> int:
+        """The node of a vector: the one its expression names, or a new coordinatewise instruction."""
+        node = self.nodes.get(value.expr)
+        if node is None:
+            node = self.builder.nonlin(value.expr, self.nodes, value.dimension, span=span)
+            self.symbol(node)
+        if label is not None:
+            self.builder.add(self.builder[node], span=span, label=label)
+        return node
+
+    def average(self, expr: Expr, dimension: Dimension, *, span: Span | None = None) -> Expr:
+        """``(1/n) Σ_α expr`` as an expression over nodes, constant factors in front."""
+        vectors = self.vector_symbols(expr)
+        if not vectors:
+            return expr
+        constant, rest = expr.as_independent(*vectors, as_Add=False)
+        node = self.builder.moment(rest, self.nodes, dimension, span=span)
+        return constant * self.symbol(node)
+
+    def gram(self, a: str, b: str) -> Expr:
+        """``dot(a, b)`` of two data points: a number if both are given, otherwise a symbol."""
+        first, second = self.data.get(a), self.data.get(b)
+        if first is not None and second is not None:
+            return sp.Add(*(p * q for p, q in zip(first, second, strict=True)))
+        key = (min(a, b), max(a, b))
+        if key not in self.grams:
+            sign: dict[str, bool] = {"nonnegative": True} if a == b else {"real": True}
+            self.grams[key] = Symbol(f"dot({key[0]}, {key[1]})", **sign)
+        return self.grams[key]
+
+
+def width_symbol(name: str) -> Symbol:
+    """The symbol of a width in payloads."""
+    return Symbol(name, positive=True)
+
+
+def lookup(scope: Scope, name: tree.Name) -> Value:
+    """The value of a name, or an error with the nearest known one."""
+    value = scope.find(name.id)
+    if value is None:
+        raise unknown_name(name.text, name.span, scope.known())
+    return value
+
+
+def unknown_name(name: str, span: Span, known: Iterator[str]) -> TpError:
+    """The error for a name nobody declared."""
+    close = nearest(name, known)
+    fix = f"did you mean {close!r}?" if close else f"declare {name!r} before it is used"
+    return fail("unknown-name", f"unknown name {name!r}", span, fix=fix)
+
+
+def not_available(what: str, span: Span, *, fix: str | None = None) -> TpError:
+    """The error for a construct that is in the language but has no meaning here yet."""
+    return fail("not-available", f"{what} is not available yet", span, fix=fix)
+
+
+def integer(value: Value, span: Span, *, what: str = "an index") -> int:
+    """A value as a whole number."""
+    if isinstance(value, Dimension):
+        raise fail(
+            "width-as-number",
+            f"{value.name} is a width, which goes to infinity; {what} has to be a whole number",
+            span,
+            fix="use a depth or a number",
+        )
+    from tpsym.program.values import Finite
+
+    expr = value.size if isinstance(value, Finite) else value.expr if isinstance(value, Scalar) else None
+    if expr is None or not expr.is_Integer:
+        if isinstance(expr, sp.Basic) and expr.free_symbols:
+            names = ", ".join(sorted(str(s) for s in expr.free_symbols))
+            raise not_available(
+                f"{what} that depends on the symbol {names}", span, fix=f"give it a value, as in: depth {names} = 3"
+            )
+        raise fail("not-an-integer", f"{what} has to be a whole number", span, expected="a whole number")
+    return int(expr)
+
+
+def power_of(expr: Expr, n: Symbol) -> tuple[Expr, Expr] | None:
+    """``(c, e)`` with ``expr = c n^e`` and c, e free of n, or ``None`` if it is no pure power of n."""
+    if not expr.has(n):
+        return expr, S.Zero
+    exponent = sp.cancel(sp.powsimp(sp.expand(n * sp.diff(expr, n))) / expr)
+    if exponent.has(n):
+        exponent = sp.cancel(sp.expand(sp.powsimp(exponent, force=True)))
+    if exponent.has(n):
+        return None
+    rest = sp.powsimp(sp.expand_power_base(sp.expand_power_exp(expr)) * n ** (-exponent))
+    rest = sp.cancel(sp.powsimp(sp.expand(rest))) if rest.has(n) else rest
+    return None if rest.has(n) else (rest, sp.expand(exponent))

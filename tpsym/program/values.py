@@ -1,0 +1,251 @@
+"""What an expression of the language stands for while a program is elaborated.
+
+Vectors and scalars are held as sympy expressions over *node symbols* (one symbol per instruction,
+:func:`node_symbol`), so that ``c/sqrt(mean(c^2))`` becomes one instruction and not three. Matrices are
+operators: sums of scaled words in letters, expanded only when they are applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from sympy import Expr, S, Symbol
+
+from tpsym.program.instructions import Dimension
+from tpsym.syntax import tree
+
+
+@cache
+def node_symbol(node: int) -> Symbol:
+    """The symbol standing for the vector or scalar of this node number in an expression."""
+    return Symbol(f"${node}", real=True)
+
+
+@cache
+def hat_symbol(node: int) -> Symbol:
+    """The symbol standing for the Gaussian part of a vector, on the limit side only."""
+    return Symbol(f"$hat{node}", real=True)
+
+
+@cache
+def dot_symbol(node: int) -> Symbol:
+    """The symbol standing for the correlation part of a vector, on the limit side only."""
+    return Symbol(f"$dot{node}", real=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Finite:
+    """A finite size, symbolic or a number."""
+
+    name: str
+    size: Expr
+
+
+Size = Dimension | Finite
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A number of the program or of the limit; indices and parameters are scalars too."""
+
+    expr: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class VectorValue:
+    """A vector with one coordinate per unit of a width."""
+
+    expr: Expr
+    dimension: Dimension
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """A linear combination of data points: pairs (name, coefficient)."""
+
+    terms: tuple[tuple[str, Expr], ...]
+    size: Finite
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixLetter:
+    """A width × width matrix or its transpose."""
+
+    node: int
+    transposed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InputLetter:
+    """A width × finite matrix: an input layer, entries N(0, variance) i.i.d.; applies to data only."""
+
+    name: str
+    variance: Expr
+    rows: Dimension
+
+
+@dataclass(frozen=True, slots=True)
+class RowLetter:
+    """A finite × width matrix whose rows are i.i.d. copies of the vector ``expr`` (a readout)."""
+
+    expr: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnLetter:
+    """The transpose of a one-row readout: a width × 1 matrix."""
+
+    expr: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class DiagonalLetter:
+    """``diag(x)``."""
+
+    expr: Expr
+
+
+Letter = MatrixLetter | InputLetter | RowLetter | ColumnLetter | DiagonalLetter
+Word = tuple[Letter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """``Σ coefficient · word``; the empty word is the identity."""
+
+    terms: tuple[tuple[Expr, Word], ...]
+    rows: Size
+    columns: Size
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """An indexed family; ``order`` is the number of indices."""
+
+    name: str
+    members: Mapping[tuple[int, ...], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A ``def`` block with the scope it was written in."""
+
+    definition: tree.Def
+    scope: Any = field(compare=False, hash=False)
+
+    @property
+    def name(self) -> str:
+        return self.definition.name.id
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """``f.h[l]``: an inner value of a function, known once it is called."""
+
+    function: Function
+    name: str
+    indices: tuple[int, ...] | None
+    span: Any = field(compare=False, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Nonlinearity:
+    """A coordinatewise function: ``apply`` maps expressions to an expression."""
+
+    name: str
+    arity: int
+    apply: Callable[..., Expr] = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """``nngp(f)``: a function of two inputs."""
+
+    kind: str
+    function: Function | Member
+
+
+@dataclass(frozen=True, slots=True)
+class GaussianLaw:
+    """The law N(mean, variance) of a scalar."""
+
+    mean: Expr
+    variance: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Macro:
+    """A ``let`` with indices or parameters, expanded where it is used."""
+
+    definition: tree.Let
+    scope: Any = field(compare=False, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """A name whose meaning is not available yet."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListValue:
+    """``[a, b]``."""
+
+    items: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """``lhs op rhs`` (``op`` from ``< <= > >= == !=``) or a combination by ``and``, ``or``, ``not``."""
+
+    op: str
+    operands: tuple[Any, ...]
+
+
+Value = (
+    Scalar | VectorValue | Data | Operator | Family | Function | Member | Nonlinearity | Kernel
+    | GaussianLaw | Macro | Unavailable | ListValue | Condition | Finite | Dimension
+)
+
+_KINDS: Mapping[type, str] = {
+    Scalar: "a number",
+    Data: "a data point",
+    Function: "a function",
+    Member: "an inner value of a function (call it on an input)",
+    Nonlinearity: "a nonlinearity",
+    Kernel: "a kernel (call it on two inputs)",
+    GaussianLaw: "a Gaussian law",
+    Macro: "a definition with indices or parameters",
+    ListValue: "a list",
+    Condition: "a condition",
+    Finite: "a size",
+    Dimension: "a width",
+}
+
+
+def size_text(size: Size) -> str:
+    """A size as it is written in a shape."""
+    return size.name
+
+
+def describe(value: Value) -> str:
+    """What a value is, in words, with its shape: for messages."""
+    match value:
+        case VectorValue(dimension=dimension):
+            return f"a vector of shape ({dimension.name})"
+        case Data(size=size):
+            return f"a data point of shape ({size.name})"
+        case Operator(rows=rows, columns=columns):
+            return f"a matrix of shape ({size_text(rows)}, {size_text(columns)})"
+        case Family(name=name):
+            return f"the family {name}[…] (give it an index)"
+        case Unavailable(what=what):
+            return f"{what} (not available yet)"
+    return _KINDS[type(value)]
+
+
+ZERO = Scalar(S.Zero)
