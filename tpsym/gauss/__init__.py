@@ -1,0 +1,9 @@
+"""Means of functions of Gaussian vectors: derived by rules, exact, or left as canonical ``E`` atoms."""
+
+from __future__ import annotations
+
+from tpsym.gauss.api import Reduction, expect
+from tpsym.gauss.expectation import E, bound
+from tpsym.gauss.reduce import DivergentExpectation
+
+__all__ = ["DivergentExpectation", "E", "Reduction", "bound", "expect"]
