@@ -1,0 +1,254 @@
+"""The Master Theorem on a program: every vector a random variable, every moment a number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import sympy as sp
+from sympy import Expr, S, Symbol
+
+from tpsym.derivation import Rule, Step
+from tpsym.errors import Span
+from tpsym.functions import step
+from tpsym.gauss import expect
+from tpsym.limit import rules
+from tpsym.limit.series import Series, SizeUnknown, exact, expand_in, make, maximum
+from tpsym.limit.variables import Variables, family, label_latex, node_label
+from tpsym.program.graph import Program
+from tpsym.program.instructions import (
+    MatMul,
+    Matrix,
+    Moment,
+    Nonlin,
+    OuterNonlin,
+    RandomScalar,
+    Vector,
+    scalar_slot,
+    vector_slot,
+)
+from tpsym.program.values import dot_symbol, hat_symbol, node_symbol
+
+NAME_ABOVE = 16
+"""Operations an expression may have before it is given a name of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A step and the node it is about, so that a derivation can pick what it needs."""
+
+    step: Step
+    node: int
+
+
+@dataclass(slots=True)
+class Limit:
+    """The limit of a growing program, computed on demand and remembered.
+
+    ``definitions`` gives the named values in the order in which they were found: results are
+    expressions in parameters and in these. ``variables.latex`` is how symbols print.
+    """
+
+    program: Program
+    n: Symbol
+    variables: Variables = field(init=False)
+    definitions: dict[Symbol, Expr] = field(default_factory=dict)
+    steps: list[Recorded] = field(default_factory=list)
+    families: dict[str, list[int]] = field(default_factory=dict)
+    _z: dict[int, Series] = field(default_factory=dict)
+    _hat: dict[int, Expr] = field(default_factory=dict)
+    _dot: dict[int, Expr] = field(default_factory=dict)
+    _scalar: dict[int, Series] = field(default_factory=dict)
+    _covariance: dict[tuple[Symbol, Symbol], Expr] = field(default_factory=dict)
+    _expectation: dict[Expr, tuple[Expr, tuple[str, ...]]] = field(default_factory=dict)
+    _slope: dict[tuple[int, Symbol], Expr] = field(default_factory=dict)
+    _prepared: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.variables = Variables(self.program)
+
+    # --- the interpreter -----------------------------------------------------------------------
+
+    def prepare(self, nodes: list[int]) -> list[int]:
+        """Interpret everything these nodes need in program order, so that nothing recurses deeply."""
+        needed = self.program.ancestors(nodes)
+        for node in needed:
+            if node not in self._prepared:
+                self._interpret(node)
+                self._prepared.add(node)
+        return needed
+
+    def _interpret(self, node: int) -> None:
+        match self.program[node]:
+            case Vector():
+                self._z[node] = rules.z_init(self, node)
+            case MatMul():
+                self._z[node] = rules.z_matmul(self, node)
+            case Nonlin():
+                self._z[node] = rules.z_nonlin(self, node)
+            case OuterNonlin():
+                self._z[node] = rules.z_outer(self, node)
+            case Moment():
+                self._scalar[node] = rules.z_moment(self, node)
+            case Matrix() | RandomScalar():
+                pass
+
+    def z(self, node: int) -> Series:
+        """Z of a vector, with its power of n."""
+        self.prepare([node])
+        return self._z[node]
+
+    def scalar(self, node: int) -> Series:
+        """The limit of a scalar, with its power of n."""
+        self.prepare([node])
+        instruction = self.program[node]
+        if isinstance(instruction, RandomScalar):
+            raise SizeUnknown(f"{self.label(node)} stays random in the limit")
+        return self._scalar[node]
+
+    def hat(self, node: int) -> Expr:
+        """Ẑ of a vector: its Gaussian part."""
+        return self._hat[node]
+
+    def label(self, node: int) -> str:
+        return node_label(self.program, node)
+
+    def z_symbol(self, node: int) -> Symbol:
+        """A symbol for Z of the node, for display."""
+        label = self.label(node)
+        symbol = Symbol(f"Z({label})", real=True)
+        self.variables.latex.setdefault(symbol, f"Z^{{{label_latex(label)}}}")
+        return symbol
+
+    # --- expectations ------------------------------------------------------------------------------
+
+    def series(self, expr: Expr) -> Series:
+        """An expression over node symbols (and hats, dots) as a series of random variables."""
+        nodes = {s: int(s.name.lstrip("$hatdo")) for s in expr.free_symbols if s.name.startswith("$")}
+        self.prepare(list(nodes.values()))
+        values: dict[Symbol, Series] = {}
+        for s, node in nodes.items():
+            if s == node_symbol(node):
+                instruction = self.program[node]
+                values[s] = self.scalar(node) if isinstance(instruction, Moment | RandomScalar) else self.z(node)
+            elif s == hat_symbol(node):
+                values[s] = self._part(node, self._hat.get(node, None))
+            elif s == dot_symbol(node):
+                values[s] = self._part(node, self._dot.get(node, S.Zero))
+        return expand_in(expr, self.n, values)
+
+    def _part(self, node: int, part: Expr | None) -> Series:
+        series = self.z(node)
+        if part is None:
+            return series
+        exponent = series.top or S.Zero
+        return exact(part, exponent)
+
+    def expectation(self, expr: Expr) -> Expr:
+        """E of a random variable given in Gaussian symbols; may be an unevaluated expectation."""
+        return self.expectation_with_rules(expr)[0]
+
+    def expectation_with_rules(self, expr: Expr) -> tuple[Expr, tuple[str, ...]]:
+        known = self._expectation.get(expr)
+        if known is None:
+            gaussians = sorted(
+                (s for s in expr.free_symbols if s in self.variables.forms), key=lambda s: self.variables.owner[s]
+            )
+            if not gaussians:
+                known = (expr, ())
+            else:
+                covariance = [[self.covariance(a, b) for b in gaussians] for a in gaussians]
+                reduction = expect(expr, gaussians, covariance)
+                known = (reduction.value, reduction.rules)
+            self._expectation[expr] = known
+        return known
+
+    def mean(self, series: Series) -> Series:
+        """E termwise; an average of n coordinates is known up to its fluctuation, hence o(leading)."""
+        terms = {e: self.expectation(c) for e, c in series.terms.items()}
+        top = series.top
+        errors = [x for x in (series.error, top) if x is not None]
+        random = any(c.free_symbols & self.variables.forms.keys() for c in series.terms.values())
+        return make(terms, maximum(errors) if random else series.error)
+
+    def covariance(self, a: Symbol, b: Symbol) -> Expr:
+        """Covariance of two Gaussian symbols."""
+        key = (a, b) if self.variables.owner[a] <= self.variables.owner[b] else (b, a)
+        known = self._covariance.get(key)
+        if known is None:
+            forms = self.variables.forms
+            parts = []
+            for raw, c in forms[key[0]].items():
+                for other, d in forms[key[1]].items():
+                    value = self._raw_covariance(raw, other)
+                    if value != 0:
+                        parts.append(c * d * value)
+            known = self.name_value(sp.Add(*parts), key)
+            self._covariance[key] = known
+        return known
+
+    def _raw_covariance(self, a: Symbol, b: Symbol) -> Expr:
+        owners = self.variables.owner
+        first, second = sorted((owners[a], owners[b]))
+        if family(self.program, first) != family(self.program, second):
+            return S.Zero
+        if isinstance(self.program[first], Vector):
+            return self.program.covariance(first, second)
+        key = (a, b) if owners[a] <= owners[b] else (b, a)
+        known = self._covariance.get(key)
+        if known is None:
+            known = rules.z_hat_covariance(self, first, second)
+            self._covariance[key] = known
+        return known
+
+    def name_value(self, value: Expr, pair: tuple[Symbol, Symbol]) -> Expr:
+        """The value itself if it is short, otherwise a symbol defined as it."""
+        if sp.count_ops(value) <= NAME_ABOVE:
+            return value
+        owners = self.variables.owner
+        a, b = (self.label(owners[s]) for s in pair)
+        same = pair[0] == pair[1]
+        text, latex = covariance_name(a, b)
+        symbol = self.variables.name(text, latex, **({"nonnegative": True} if same else {"real": True}))
+        self.definitions[symbol] = value
+        return symbol
+
+    # --- derivatives ---------------------------------------------------------------------------------
+
+    def slope(self, node: int, raw: Symbol) -> Expr:
+        r"""∂Z^x/∂Ẑ at leading order, by the chain rule on the graph."""
+        key = (node, raw)
+        known = self._slope.get(key)
+        if known is None:
+            _, value = self.z(node).leading()
+            parts = [
+                sp.diff(value, s).replace(sp.Heaviside, lambda z, *_: step(z)) * self.variables.forms[s].get(raw, S.Zero)
+                for s in value.free_symbols
+                if s in self.variables.forms and raw in self.variables.forms[s]
+            ]
+            known = self._slope[key] = sp.Add(*parts)
+        return known
+
+    # --- the record ------------------------------------------------------------------------------------
+
+    def record(self, rule: Rule, node: int, before: Expr, after: Expr, *, note: str = "") -> None:
+        self.steps.append(Recorded(Step(rule, before, after, self.span(node), note), node))
+
+    def span(self, node: int) -> Span | None:
+        return self.program.spans.get(node)
+
+    def steps_for(self, nodes: list[int]) -> tuple[Step, ...]:
+        """The steps about these nodes and what they need, in the order in which they were taken."""
+        needed = set(self.program.ancestors(nodes))
+        return tuple(r.step for r in self.steps if r.node in needed)
+
+
+def covariance_name(a: str, b: str) -> tuple[str, str]:
+    """``K[h[2]](x, y)`` for the pair ``h[2](x)``, ``h[2](y)``; ``K(a, b)`` for any other pair."""
+    (f, _, s), (g, _, t) = a.partition("("), b.partition("(")
+    if f == g and s and t and s.endswith(")") and t.endswith(")"):
+        s, t = s[:-1], t[:-1]
+        return f"K[{f}]({s}, {t})", rf"K_{{{label_latex(f)}}}({label_latex(s)}, {label_latex(t)})"
+    return f"K({a}, {b})", rf"K({label_latex(a)}, {label_latex(b)})"
+
+
+__all__ = ["Limit", "Recorded", "covariance_name", "scalar_slot", "vector_slot"]

@@ -1,0 +1,283 @@
+"""The rules of the Master Theorem, one function each (Yang, Tensor Programs III and IVb)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sympy as sp
+from sympy import Expr, Function, S, Symbol
+
+from tpsym.derivation import rule
+from tpsym.functions import delta, step
+from tpsym.limit.series import Grows, Series, SizeUnknown, expand_in, make
+from tpsym.limit.variables import variance_factor
+from tpsym.program.instructions import (
+    MatMul,
+    Matrix,
+    Moment,
+    Nonlin,
+    OuterNonlin,
+    Vector,
+    column_slot,
+    scalar_slot,
+    vector_slot,
+)
+
+if TYPE_CHECKING:
+    from tpsym.limit.interpret import Limit
+
+Covariance = Function("Cov")
+Mean = Function("E")
+
+
+@rule("ZInit", source="Yang2020TP3", locator="Definition 2.6")
+def z_init(limit: Limit, node: int) -> Series:
+    """An initial vector is its own Gaussian: Z^h as sampled, Ẑ^h = Z^h, Ż^h = 0."""
+    instruction = limit.program[node]
+    assert isinstance(instruction, Vector)
+    gaussian = limit.variables.raw(node)
+    limit._hat[node], limit._dot[node] = instruction.mean + gaussian, S.Zero
+    variance = limit.program.covariance(node, node)
+    limit.record(z_init.rule, node, Covariance(gaussian, gaussian), variance)  # type: ignore[attr-defined]
+    relatives = limit.families.setdefault(instruction.family, [])
+    for other in relatives:
+        value = limit.program.covariance(node, other)
+        if value != 0:
+            pair = Covariance(limit.hat(other), gaussian)
+            limit.record(z_init.rule, node, pair, value)  # type: ignore[attr-defined]
+    relatives.append(node)
+    return make({S.Zero: instruction.mean + gaussian}, None)
+
+
+@rule("ZNonlin", source="Yang2020TP3", locator="Definition 2.6")
+def z_nonlin(limit: Limit, node: int) -> Series:
+    r"""Z^{φ(x¹,…;θ)} = φ(Z^{x¹},…;θ̊): the same function of the limits."""
+    instruction = limit.program[node]
+    assert isinstance(instruction, Nonlin)
+    series = expand_in(instruction.payload, limit.n, arguments_of(limit, instruction))
+    terms = {e: limit.variables.combine(node, c) for e, c in series.terms.items()}
+    result = Series(terms, series.error)
+    symbol = limit.z_symbol(node)
+    for e, c in series.terms.items():
+        if c != symbol:
+            limit.record(z_nonlin.rule, node, limit.n ** (-e) * symbol if e != 0 else symbol, c)  # type: ignore[attr-defined]
+    return result
+
+
+def arguments_of(limit: Limit, instruction: Nonlin | Moment) -> dict[Symbol, Series]:
+    values = {vector_slot(i): limit.z(v) for i, v in enumerate(instruction.vectors)}
+    return values | {scalar_slot(i): limit.scalar(s) for i, s in enumerate(instruction.scalars)}
+
+
+@rule("ZMoment", source="Yang2020TP3", locator="Theorem 2.10, Appendix E")
+def z_moment(limit: Limit, node: int) -> Series:
+    r"""(1/n) Σ_α φ(x_α; θ) → E φ(Z^x; θ̊) almost surely."""
+    instruction = limit.program[node]
+    assert isinstance(instruction, Moment)
+    try:
+        inner = expand_in(instruction.payload, limit.n, arguments_of(limit, instruction))
+    except (SizeUnknown, Grows):
+        if instruction.vectors:
+            raise
+        # A function of scalars that keep their randomness has no limit as a number; its law is asked for elsewhere.
+        return Series({}, sp.oo)
+    if not instruction.vectors:
+        return inner
+    result = limit.mean(inner)
+    symbol = scalar_symbol(limit, node)
+    for e, c in inner.terms.items():
+        value, used = limit.expectation_with_rules(c)
+        note = f"by {', '.join(used)}" if used else ""
+        limit.record(z_moment.rule, node, symbol, Mean(c), note="")  # type: ignore[attr-defined]
+        limit.record(expectation_rule.rule, node, Mean(c), value, note=note)  # type: ignore[attr-defined]
+        del e
+    return result
+
+
+@rule("Expectation", source="Stein1981", locator="Gaussian calculus")
+def expectation_rule(limit: Limit, expr: Expr) -> Expr:
+    """A Gaussian expectation in closed form, or left unevaluated."""
+    return limit.expectation(expr)
+
+
+def scalar_symbol(limit: Limit, node: int) -> Symbol:
+    label = limit.label(node)
+    return Symbol(f"lim {label}" if not label.startswith("#") else f"θ{label[1:]}", real=True)
+
+
+@rule("ZHat", source="Yang2020TP3", locator="Definition 2.6")
+def z_hat_covariance(limit: Limit, first: int, second: int) -> Expr:
+    r"""Cov(Ẑ^{Wx}, Ẑ^{Wy}) = σ_W² E[Z^x Z^y]; with Wᵀ, ρσ_W² for ρ = rows/columns."""
+    a, b = limit.program[first], limit.program[second]
+    assert isinstance(a, MatMul)
+    assert isinstance(b, MatMul)
+    matrix = limit.program[a.matrix]
+    assert isinstance(matrix, Matrix)
+    x, y = limit.z(a.vector).leading()[1], limit.z(b.vector).leading()[1]
+    factor = variance_factor(matrix, transposed=a.transposed)
+    moment, used = limit.expectation_with_rules(x * y)
+    value = scaled(factor, moment)
+    left = Covariance(limit._hat[first], limit._hat[second])
+    limit.record(z_hat_covariance.rule, second, left, factor * Mean(x * y))  # type: ignore[attr-defined]
+    note = f"by {', '.join(used)}" if used else ""
+    limit.record(expectation_rule.rule, second, factor * Mean(x * y), value, note=note)  # type: ignore[attr-defined]
+    pair = (limit._hat[first], limit._hat[second])
+    return limit.name_value(value, pair)
+
+
+def scaled(factor: Expr, value: Expr) -> Expr:
+    """``factor · value`` with the factor multiplied into a sum."""
+    if factor == 1:
+        return value
+    if isinstance(value, sp.Add):
+        return sp.Add(*(factor * term for term in value.args))
+    return factor * value
+
+
+def z_matmul(limit: Limit, node: int) -> Series:
+    r"""Z^{Wx} = Ẑ^{Wx} + Ż^{Wx}, at the leading power of n."""
+    instruction = limit.program[node]
+    assert isinstance(instruction, MatMul)
+    x = limit.z(instruction.vector)
+    hat = limit.variables.raw(node)
+    limit._hat[node] = hat
+    if not x.terms:
+        limit._hat[node], limit._dot[node] = S.Zero, S.Zero
+        return x
+    top, _ = x.leading()
+    for other in same_products(limit, node):
+        if other < node:
+            limit.covariance(limit._hat[other], hat)
+    limit.covariance(hat, hat)
+    created = z_dot(limit, node)
+    limit._dot[node] = created
+    symbol = limit.z_symbol(node)
+    if created != 0:
+        limit.record(z_matmul_rule.rule, node, symbol, hat + created)  # type: ignore[attr-defined]
+    value = limit.variables.combine(node, hat + created) if created != 0 else hat
+    return Series({top: value}, top)
+
+
+@rule("ZMatMul", source="Yang2020TP3", locator="Definition 2.6")
+def z_matmul_rule(hat: Expr, created: Expr) -> Expr:
+    """Z^{Wx} is the sum of its Gaussian part and of its correlation part."""
+    return hat + created
+
+
+def same_products(limit: Limit, node: int) -> list[int]:
+    """Interpreted products with the same matrix in the same orientation."""
+    wanted = limit.program[node]
+    assert isinstance(wanted, MatMul)
+    return [
+        other
+        for other in limit.program.graph.successors(wanted.matrix)
+        if other != node
+        and limit._hat.get(other, S.Zero) != 0
+        and limit.program[other].transposed == wanted.transposed  # type: ignore[union-attr]
+    ]
+
+
+@rule("ZDot", source="Yang2020TP3", locator="Definition 2.6, Remark 2.12")
+def z_dot(limit: Limit, node: int) -> Expr:
+    r"""The part of Z^{Wx} created by earlier uses of W's transpose.
+
+    .. math:: \dot Z^{Wx} = \sigma_W^2 \sum_i Z^{y_i} \, E\, \partial Z^x / \partial \hat Z^{W^\top y_i}
+
+    over the distinct y_i with Wᵀy_i used in x; zero if there are none. Where Z^x has no derivative
+    in the ordinary sense the coefficients solve C a = b with C_ij = E Z^{y_i} Z^{y_j} and
+    b_i = E Ẑ^{Wᵀy_i} Z^x, which is the same by Stein's lemma.
+    """
+    instruction = limit.program[node]
+    assert isinstance(instruction, MatMul)
+    earlier = transposed_products(limit, instruction)
+    if not earlier:
+        return S.Zero
+    matrix = limit.program[instruction.matrix]
+    assert isinstance(matrix, Matrix)
+    factor = variance_factor(matrix, transposed=instruction.transposed)
+    _, x = limit.z(instruction.vector).leading()
+    if is_smooth(x):
+        coefficients = [scaled(factor, limit.expectation(limit.slope(instruction.vector, limit._hat[p]))) for p in earlier]
+        how = "derivative form"
+    else:
+        coefficients = covariance_solve(limit, instruction, earlier, matrix)
+        how = "covariance-solve form (Remark 2.12), where no derivative exists"
+    parts = [
+        a * limit.z(limit.program[p].vector).leading()[1]  # type: ignore[union-attr]
+        for a, p in zip(coefficients, earlier, strict=True)
+    ]
+    total = sp.Add(*parts)
+    symbol = Symbol(f"Ż({limit.label(node)})", real=True)
+    limit.record(z_dot.rule, node, symbol, total, note=how)  # type: ignore[attr-defined]
+    return total
+
+
+def transposed_products(limit: Limit, instruction: MatMul) -> list[int]:
+    """The products with the transpose of the same matrix that x is computed from."""
+    found = [
+        p
+        for p in limit.program.graph.successors(instruction.matrix)
+        if limit.program[p].transposed != instruction.transposed and limit._hat.get(p, S.Zero) != 0  # type: ignore[union-attr]
+    ]
+    if not found:
+        return []
+    before = set(limit.program.ancestors([instruction.vector]))
+    return sorted(p for p in found if p in before)
+
+
+def is_smooth(x: Expr) -> bool:
+    """Whether the chain rule applies: no jumps (kinks have weak derivatives)."""
+    return not x.has(step, sp.sign, sp.Piecewise, delta, sp.Heaviside, sp.floor)
+
+
+def covariance_solve(limit: Limit, instruction: MatMul, earlier: list[int], matrix: Matrix) -> list[Expr]:
+    r"""a = ρ^{∓1} C⁺ b with C_ij = E Z^{y_i}Z^{y_j}, b_i = E Ẑ^{Wᵀy_i} Z^x (TP III, Remarks 2.12 and F.7)."""
+    _, x = limit.z(instruction.vector).leading()
+    sources = [limit.z(limit.program[p].vector).leading()[1] for p in earlier]  # type: ignore[union-attr]
+    gram = sp.Matrix(len(earlier), len(earlier), lambda i, j: limit.expectation(sources[i] * sources[j]))
+    b = sp.Matrix([limit.expectation(limit._hat[p] * x) for p in earlier])
+    ratio = matrix.rows.ratio / matrix.columns.ratio
+    scale = ratio if instruction.transposed else 1 / ratio
+    return [scale * a for a in solve_gram(gram, b)]
+
+
+def solve_gram(gram: Any, b: Any) -> list[Expr]:
+    """A solution of C a = b for a Gram matrix C, singular or not (b lies in its range).
+
+    Greedy elimination on linearly independent sources; every solution gives the same Ż, because
+    a null vector of C is a combination of the y_i that vanishes.
+    """
+    chosen: list[int] = []
+    for i in range(gram.rows):
+        trial = [*chosen, i]
+        if sp.cancel(gram.extract(trial, trial).det()) != 0:
+            chosen = trial
+    if not chosen:
+        return [S.Zero] * gram.rows
+    part = gram.extract(chosen, chosen).LUsolve(b.extract(chosen, [0]))
+    solution = [S.Zero] * gram.rows
+    for position, index in enumerate(chosen):
+        solution[index] = sp.cancel(part[position])
+    return solution
+
+
+@rule("ZOuterNonlin", source="Yang2023TP4b", locator="Theorem 2.6.10")
+def z_outer(limit: Limit, node: int) -> Series:
+    r"""|y⟩ = f(|x⟩) with f(ξ) = E ψ(ξ; |x⟩^{(1)}; …; |x⟩^{(r)}; c̊) over i.i.d. copies of the vectors."""
+    instruction = limit.program[node]
+    assert isinstance(instruction, OuterNonlin)
+    rows = {vector_slot(i): limit.z(v).limit() for i, v in enumerate(instruction.vectors)}
+    scalars = {scalar_slot(i): limit.scalar(s).limit() for i, s in enumerate(instruction.scalars)}
+    value: Expr = instruction.payload.xreplace(scalars)
+    for copy in range(instruction.order):
+        columns = {column_slot(copy, i): limit.z(v).limit() for i, v in enumerate(instruction.vectors)}
+        value = average_copy(limit, value, columns)
+    value = value.xreplace(rows)
+    result = limit.variables.combine(node, value)
+    limit.record(z_outer.rule, node, limit.z_symbol(node), value)  # type: ignore[attr-defined]
+    return Series({S.Zero: result}, S.Zero)
+
+
+def average_copy(limit: Limit, value: Expr, columns: dict[Symbol, Expr]) -> Expr:
+    """E over one copy; the rows and the other copies stay as parameters."""
+    return limit.expectation(value.xreplace(columns))

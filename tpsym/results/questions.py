@@ -1,0 +1,226 @@
+"""The limit side of the language: what ``E[…]``, ``Z``, ``lim`` and ``nngp`` mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import sympy as sp
+from sympy import Expr, S, Symbol
+
+from tpsym.errors import Span, fail
+from tpsym.limit.interpret import Limit
+from tpsym.limit.scalars import ScalarLimit, covariance, mean, scalar_limit
+from tpsym.limit.series import Grows, SizeUnknown
+from tpsym.program.arithmetic import plain
+from tpsym.program.calls import inner_value, run, take
+from tpsym.program.evaluate import evaluate, wrong_arity
+from tpsym.program.scope import Context, Scope
+from tpsym.program.values import (
+    Function,
+    GaussianLaw,
+    Kernel,
+    Member,
+    Scalar,
+    Value,
+    VectorValue,
+    describe,
+    dot_symbol,
+    hat_symbol,
+)
+from tpsym.syntax import tree
+
+Handler = Callable[[Context, tree.Call, Scope], Value]
+
+
+class NoLimit(Exception):
+    """A limit that does not exist or is not known; the message says why. Carries the place."""
+
+    def __init__(self, reason: str, span: Span) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.span = span
+
+
+@dataclass(slots=True)
+class LimitQuestions:
+    """Answers limit-side expressions with a :class:`Limit`; ``asked`` collects the nodes they rest on.
+
+    With ``dry`` nothing is computed: every expectation is a fresh symbol, so that a file can be
+    checked for names and shapes in no time.
+    """
+
+    context: Context
+    limit: Limit
+    dry: bool = False
+    asked: set[int] = field(default_factory=set)
+
+    def call(self, name: str) -> Handler | None:
+        handlers: dict[str, Handler] = {
+            "Z": self.z,
+            "Zhat": self.z_hat,
+            "Zdot": self.z_dot,
+            "lim": self.lim,
+            "nngp": self.nngp,
+            "$kernel": self.kernel_entry,
+        }
+        return handlers.get(name)
+
+    # --- expectations ------------------------------------------------------------------------------
+
+    def expectation(self, value: Value, span: Span) -> Value:
+        x = plain(self.context, value, span)
+        if not isinstance(x, VectorValue | Scalar):
+            raise fail("vector-expected", f"E[…] needs a vector or a number, this is {describe(x)}", span)
+        self._ask(x.expr)
+        if self.dry:
+            return Scalar(_fresh(x.expr))
+        with _reasons(span):
+            if isinstance(x, Scalar):
+                return Scalar(mean(self.limit, [scalar_limit(self.limit, x.expr)]))
+            return Scalar(self.limit.mean(self.limit.series(x.expr)).limit())
+
+    def _ask(self, expr: Expr) -> None:
+        nodes = self.context.nodes
+        for s in expr.free_symbols:
+            if s in nodes:
+                self.asked.add(nodes[s])
+            elif s.name.startswith(("$hat", "$dot")):
+                self.asked.add(int(s.name[4:]))
+
+    # --- random variables --------------------------------------------------------------------------
+
+    def _vector(self, context: Context, node: tree.Call, scope: Scope) -> VectorValue:
+        (value,) = take(context, node, scope, 1)
+        x = plain(context, value, node.args[0].span)
+        if not isinstance(x, VectorValue):
+            name = node.function.text if isinstance(node.function, tree.Name) else "Z"
+            raise fail("vector-expected", f"{name} needs a vector, this is {describe(x)}", node.args[0].span)
+        return x
+
+    def z(self, context: Context, node: tree.Call, scope: Scope) -> Value:
+        return self._vector(context, node, scope)
+
+    def z_hat(self, context: Context, node: tree.Call, scope: Scope) -> Value:
+        return self._part(context, node, scope, hat_symbol, "Zhat")
+
+    def z_dot(self, context: Context, node: tree.Call, scope: Scope) -> Value:
+        return self._part(context, node, scope, dot_symbol, "Zdot")
+
+    def _part(
+        self, context: Context, node: tree.Call, scope: Scope, symbol: Callable[[int], Symbol], name: str
+    ) -> Value:
+        from tpsym.program.instructions import MatMul, Vector
+
+        x = self._vector(context, node, scope)
+        found = context.materialize(x, span=node.span)
+        if not isinstance(context.builder[found], MatMul | Vector):
+            raise fail(
+                "no-parts",
+                f"{name} is defined for initial vectors and for products W @ x only",
+                node.args[0].span,
+                fix=f"write {name}(…) of the product itself",
+            )
+        return VectorValue(symbol(found), x.dimension)
+
+    # --- scalars -----------------------------------------------------------------------------------
+
+    def lim(self, context: Context, node: tree.Call, scope: Scope) -> Value:
+        (value,) = take(context, node, scope, 1)
+        x = plain(context, value, node.args[0].span)
+        if not isinstance(x, Scalar):
+            raise fail(
+                "number-expected",
+                f"lim needs a scalar of the program, this is {describe(x)}",
+                node.args[0].span,
+                fix="the limit of a vector is Z(…)" if isinstance(x, VectorValue) else None,
+            )
+        self._ask(x.expr)
+        if self.dry:
+            return Scalar(_fresh(x.expr))
+        with _reasons(node.span):
+            return self._law(scalar_limit(self.limit, x.expr), node.span)
+
+    def _law(self, found: ScalarLimit, span: Span) -> Value:
+        if not found.noise:
+            return Scalar(found.value)
+        if not found.gaussian:
+            raise NoLimit("the limit is random and not Gaussian", span)
+        return GaussianLaw(mean(self.limit, [found]), covariance(self.limit, found, found))
+
+    # --- kernels -----------------------------------------------------------------------------------
+
+    def nngp(self, context: Context, node: tree.Call, scope: Scope) -> Value:
+        (value,) = take(context, node, scope, 1)
+        if not isinstance(value, Function | Member):
+            raise fail("function-expected", f"nngp needs a function, this is {describe(value)}", node.args[0].span)
+        return Kernel("nngp", value)
+
+    def kernel_entry(self, context: Context, node: tree.Call, scope: Scope) -> Value:
+        kernel = evaluate(context, node.function, scope)
+        assert isinstance(kernel, Kernel)
+        if len(node.args) != 2:
+            raise wrong_arity(f"{kernel.kind}(…)", 2, len(node.args), node.span)
+        arguments = [evaluate(context, a, scope) for a in node.args]
+        return Scalar(self.kernel(kernel, arguments[0], arguments[1], node.span))
+
+    def kernel(self, kernel: Kernel, x: Value, y: Value, span: Span) -> Expr:
+        """``nngp(f)(x, y)``: the limit covariance of the outputs at two inputs."""
+        first, second = (self._output(kernel, a, span) for a in (x, y))
+        self._ask(first.expr)
+        self._ask(second.expr)
+        if self.dry:
+            return _fresh(first.expr + second.expr)
+        with _reasons(span):
+            if isinstance(first, VectorValue) and isinstance(second, VectorValue):
+                return self.limit.mean(self.limit.series(first.expr * second.expr)).limit()
+            limits = [scalar_limit(self.limit, v.expr) for v in (first, second)]
+            if not any(v.noise for v in limits):
+                raise NoLimit("the output tends to a number, not to a Gaussian process", span)
+            if not all(v.gaussian for v in limits):
+                raise NoLimit("the limit of the output is not Gaussian", span)
+            return covariance(self.limit, *limits)
+
+    def _output(self, kernel: Kernel, x: Value, span: Span) -> Scalar | VectorValue:
+        function = kernel.function
+        if isinstance(function, Member):
+            value = inner_value(self.context, function, (x,), span)
+        else:
+            value = run(self.context, function, (x,), span).result(function, span)
+        output = plain(self.context, value, span)
+        if not isinstance(output, Scalar | VectorValue):
+            raise fail("bad-output", f"the output is {describe(output)}", span, expected="a scalar or a vector")
+        return output
+
+
+def _fresh(expr: Expr) -> Symbol:
+    """A positive stand-in for a limit that is not computed."""
+    return Symbol(f"$limit{abs(hash(expr))}", positive=True)
+
+
+class _reasons:
+    """Turns the engine's refusals into :class:`NoLimit` at a place."""
+
+    def __init__(self, span: Span) -> None:
+        self.span = span
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        from tpsym.gauss import DivergentExpectation
+
+        if isinstance(error, SizeUnknown | Grows):
+            raise NoLimit(str(error), self.span) from None
+        if isinstance(error, DivergentExpectation):
+            raise NoLimit(f"the expectation does not exist: {error}", self.span) from None
+
+
+def questions(context: Context, *, dry: bool = False) -> LimitQuestions:
+    """A limit side for an elaborated file, installed in its context."""
+    side = LimitQuestions(context, Limit(context.builder.program(), context.n), dry)
+    context.limit = side
+    return side
+
+
+__all__ = ["LimitQuestions", "NoLimit", "S", "questions", "sp"]
