@@ -93,7 +93,8 @@ def _excerpt(source: str, span: Span) -> list[str]:
     lines = source.split("\n")
     if not 1 <= span.line <= len(lines):
         return []
-    line = lines[span.line - 1].rstrip("\r").replace("\t", " ")
+    line = lines[span.line - 1].rstrip("\r")
+    line = "".join(sign if sign.isprintable() else " " for sign in line)
     start = span.column - 1
     stop = span.end_column - 1 if span.end_line == span.line else len(line)
     width = max(1, min(stop, len(line)) - start)

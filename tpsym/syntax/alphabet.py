@@ -66,12 +66,23 @@ HINTS = {
     "\\": ("a backslash", "a line goes on freely inside brackets; put the expression in parentheses"),
     "$": ("a dollar sign", "write formulas without it"),
     "?": ("a question mark", "write if(condition, a, b)"),
+    "&&": ("the sign &&", "write and"),
+    "||": ("the sign ||", "write or"),
+    ":=": ("the sign :=", "write ="),
+    "+=": ("the sign +=", "write the name on both sides: a = a + b"),
+    "-=": ("the sign -=", "write the name on both sides: a = a - b"),
+    "*=": ("the sign *=", "write the name on both sides: a = a*b"),
+    "/=": ("the sign /=", "write the name on both sides: a = a/b; write != for different"),
+    "//": ("the sign //", "write / for a quotient; numbers are exact"),
+    "->": ("an arrow", "write lim(...) for a limit"),
+    "=>": ("an arrow", "write >= to compare, <=> between conditions"),
+    "===": ("the sign ===", "write =="),
     "\u00a0": ("a non-breaking space", "use an ordinary space"),
     "\ufeff": ("an invisible byte order mark", "delete it"),
     "\u200b": ("an invisible zero-width space", "delete it"),
     "\x00": ("a NUL byte", "save the file as plain UTF-8 text"),
 }
-"""Characters that cannot be read, in words, with what to write instead."""
+"""Characters and signs that cannot be read, in words, with what to write instead."""
 
 POWERS = re.compile("[⁰¹²³⁴-⁹⁺⁻ⁿᵀ½¼¾⅓⅔]")
 """Characters Unicode counts among letters and digits but which mean an operation."""
@@ -87,7 +98,7 @@ def fold(text: str) -> str:
 
 
 def describe(character: str) -> tuple[str, str | None]:
-    """A character in words, and what to write instead where that is known."""
+    """A character, or a longer sign of :data:`HINTS`, in words; and what to write instead, if known."""
     if character in HINTS:
         return HINTS[character]
     if POWERS.match(character):

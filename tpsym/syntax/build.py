@@ -170,7 +170,7 @@ def arguments(children: Children) -> tuple[tuple[tree.Expr, ...], tuple[tuple[st
                 "argument-order",
                 "an argument without a name cannot follow one with a name",
                 child.span,
-                fix="write it first, or give it its name",
+                fix="write it first, or give it its name; write == to compare",
             )
         else:
             args.append(child)

@@ -19,14 +19,14 @@ def check(root: tree.File | tree.Expr) -> None:
         TpError: for expressions deeper than :data:`MAX_DEPTH`, and for ``+-`` anywhere but at the
             right of the one ``==`` of a claim.
     """
-    pending: list[tuple[tree.Node, int]] = [(root, 0)]
+    pending: list[tuple[tree.Node, int, tree.Node]] = [(root, 0, root)]
     while pending:
-        node, depth = pending.pop()
+        node, depth, whole = pending.pop()
         if depth > MAX_DEPTH:
             raise fail(
                 "too-deep",
                 f"this expression has more than {MAX_DEPTH} levels of operators",
-                node.span,
+                whole.span,
                 fix="write a long sum as sum(... for k in 1..K), or name its parts with let",
             )
         if isinstance(node, tree.Tolerance):
@@ -37,8 +37,8 @@ def check(root: tree.File | tree.Expr) -> None:
                 expected="lhs == 0.3943 +- 1e-4",
                 fix="to add a negative number write a + (-b)",
             )
-        expression = isinstance(node, tree.Expr)
-        pending += [(child, depth + 1 if expression else 0) for child in _inner(node)]
+        inside = isinstance(node, tree.Expr)
+        pending += [(each, depth + 1, whole) if inside else (each, 0, each) for each in _inner(node)]
 
 
 def _inner(node: tree.Node) -> Iterator[tree.Node]:

@@ -40,7 +40,7 @@ def range_(place: Place) -> Diagnostic | None:
 
 
 def equals_in_relation(place: Place) -> Diagnostic | None:
-    if place.token.kind != "=":
+    if place.token.kind != "=" or (place.before and place.before.kind in OPERATORS):
         return None
     if place.statement == "claim":
         return place.says(
@@ -71,22 +71,20 @@ def operand(place: Place) -> Diagnostic | None:
         token.kind in ("NEWLINE", ",", ":", "=", "for", "where", "..", *CLOSING.values())
         or token.kind in OPERATORS
     )
-    if not ends or "NUMBER" not in place.accepted:
-        return None
-    if before is None:
+    if before is None and token.kind in OPERATORS:
         return place.says(
             "leading-operator",
             f"a line cannot begin with {token.text}",
             fix="to continue the line above, put the whole expression in parentheses",
         )
+    if not ends or before is None or "NUMBER" not in place.accepted:
+        return None
     if before.kind in OPERATORS:
         fix = None
         if token.kind == "NEWLINE":
             fix = "to go on in the next line, put the whole expression in parentheses"
         elif before.kind == "*" and token.kind == "*":
             fix = "write a power as ^ or **, without a space"
-        elif before.kind == "/" and token.kind == "/":
-            fix = "write / once; numbers are exact"
         elif token.kind in ("=", ">", "<"):
             fix = "write == <= >= != <=> without spaces"
         return place.says(
@@ -96,7 +94,7 @@ def operand(place: Place) -> Diagnostic | None:
             expected="an expression",
             fix=fix,
         )
-    if before.kind in (",", "(", "[", "{", "="):
+    if before.kind in (",", "(", "[", "{", "=", "where"):
         found = "the line ends" if token.kind == "NEWLINE" else f"{token.text} follows"
         return place.says(
             "missing-operand", f"{found} where an expression should be", expected="an expression"
@@ -112,8 +110,13 @@ def juxtaposed(place: Place) -> Diagnostic | None:
         return place.says("misplaced-text", "a text can only be a title or the label of a claim")
     if not token.starts_operand:
         return None
-    if place.in_clause or (token.text in ("if", "else") and token.kind == "NAME"):
-        fix = "write a choice as if(condition, a, b)" if token.text in ("if", "else") else None
+    fix: str | None = None
+    if token.text in ("if", "else"):
+        fix = "write a choice as if(condition, a, b)"
+    elif before.text == "lambda":
+        fix = "define a function with fn, def or let"
+    elif place.in_clause:
+        fix = None
     elif before.kind in ("NAME", "NUMBER") and token.kind in ("NAME", "NUMBER"):
         fix = f"write {before.text}*{token.text}"
     else:
@@ -125,18 +128,17 @@ def juxtaposed(place: Place) -> Diagnostic | None:
 
 def misplaced_tail(place: Place) -> Diagnostic | None:
     kind = place.token.kind
-    if kind == "where" and place.line and "STAR" in place.accepted:
+    if kind == "where" and place.line:
         return place.says(
             "misplaced-where",
             "only claim and let have a where",
             fix="assign the names in statements of their own, before this one",
         )
-    if kind == "for" and place.line and "STAR" in place.accepted:
-        return place.says(
-            "misplaced-for",
-            "a for cannot follow here",
-            fix="families are made by assignments, declarations, claims and let",
-        )
+    if kind == "for" and place.line:
+        fix = "families are made by assignments, declarations, claims and let"
+        if place.brackets:
+            fix = "an index runs inside sum(... for k in 1..K) or mean(... for k in 1..K)"
+        return place.says("misplaced-for", "a for cannot follow here", fix=fix)
     if kind in STATEMENTS and place.line and "NEWLINE" in place.accepted:
         return place.says(
             "two-statements",

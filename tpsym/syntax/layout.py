@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from tpsym.errors import Span, TpError, fail
 from tpsym.syntax.scan import Line, Scan
 from tpsym.syntax.tokens import Token
@@ -9,13 +11,14 @@ from tpsym.syntax.tokens import Token
 MAX_BLOCKS = 30
 
 
-def layout(scanned: Scan) -> list[Token]:
+def layout(scanned: Scan) -> Iterator[Token]:
     """Tokens with ``NEWLINE``, ``INDENT`` and ``DEDENT`` where Python would put them, closed by ``END``.
+
+    Made one by one, so that mistakes are found in the order of the text.
 
     Raises:
         TpError: for blocks that are missing, unexpected, nested too deep or dedented to nowhere.
     """
-    stream: list[Token] = []
     levels = [""]
     previous: Line | None = None
     for line in scanned.lines:
@@ -30,23 +33,26 @@ def layout(scanned: Scan) -> list[Token]:
             if len(levels) > MAX_BLOCKS:
                 raise fail("too-deep", f"blocks are nested more than {MAX_BLOCKS} deep", first.span)
             levels.append(line.indent)
-            stream.append(_mark("INDENT", first.span))
+            yield _mark("INDENT", first.span)
         while len(levels[-1]) > len(line.indent):
             levels.pop()
-            stream.append(_mark("DEDENT", first.span))
+            yield _mark("DEDENT", first.span)
         if levels[-1] != line.indent:
             raise _bad_dedent(first)
-        stream += soften(line.tokens)
-        end = line.tokens[-1].span
-        stream.append(
-            Token("NEWLINE", "", Span(end.end_line, end.end_column, end.end_line, end.end_column + 1))
-        )
+        yield from soften(line.tokens)
+        yield newline(line)
         previous = line
     if previous is not None and _opens_block(previous):
         raise _missing_block(previous)
-    end = stream[-1].span if stream else Span(1, 1, 1, 2)
-    stream += [_mark("DEDENT", end) for _ in levels[1:]]
-    return [*stream, _mark("END", end)]
+    end = newline(previous).span if previous else Span(1, 1, 1, 2)
+    yield from (_mark("DEDENT", end) for _ in levels[1:])
+    yield _mark("END", end)
+
+
+def newline(line: Line) -> Token:
+    """The end of a line, just after its last token."""
+    end = line.tokens[-1].span
+    return Token("NEWLINE", "", Span(end.end_line, end.end_column, end.end_line, end.end_column + 1))
 
 
 def soften(tokens: list[Token]) -> list[Token]:
@@ -70,7 +76,7 @@ def _is_keyword(token: Token, before: Token | None, after: Token | None) -> bool
         return before.ends_operand
     if token.text == "not":
         operand_here = before is None or not before.ends_operand
-        return operand_here and after is not None and (after.starts_operand or after.kind == "-")
+        return operand_here and after is not None and (after.starts_operand or after.kind in ("-", "+"))
     return False
 
 
@@ -111,8 +117,6 @@ def _unexpected_indent(first: Token, previous: Line | None) -> TpError:
     fix = "start the line where the line before starts"
     if first.text in ("where", "for") and previous is not None and previous.tokens[0].kind == "claim":
         fix = 'put the relation on a line of its own after claim "...":, or where on the same line'
-    elif previous is not None and previous.tokens[0].kind in ("def", "for", "claim"):
-        fix = "end the line before with a colon to open a block"
     elif previous is not None:
         fix += "; to continue an expression over lines, put it in parentheses"
     return fail(

@@ -14,6 +14,8 @@ RULES: tuple[Callable[[Place], Diagnostic | None], ...] = (
     statement.reserved,
     statement.keyword_alone,
     statement.claim,
+    statement.definition,
+    statement.domain,
     statement.compare_in_assignment,
     statement.unknown_statement,
     statement.foreign_block,
@@ -30,9 +32,12 @@ RULES: tuple[Callable[[Place], Diagnostic | None], ...] = (
 """Explanations, the most specific first."""
 
 
-def explain(tokens: list[Token], at: int, accepted: frozenset[str]) -> Diagnostic:
-    """The first explanation that fits, or what was found and what was expected."""
-    place = Place(tokens, at, accepted)
+def explain(tokens: list[Token], accepted: frozenset[str]) -> Diagnostic:
+    """Why the last token cannot follow the others, where only ``accepted`` terminals can.
+
+    The first explanation that fits, or else what was found and what was expected.
+    """
+    place = Place(tokens, len(tokens) - 1, accepted)
     for rule in RULES:
         if found := rule(place):
             return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -12,9 +13,9 @@ from tpsym.errors import Diagnostic, Span, TpError, fail
 from tpsym.syntax import tree
 from tpsym.syntax.build_statements import StatementBuilder
 from tpsym.syntax.checks import check
-from tpsym.syntax.layout import layout, soften
+from tpsym.syntax.layout import layout, newline, soften
 from tpsym.syntax.messages import explain
-from tpsym.syntax.scan import MAX_TEXT, scan
+from tpsym.syntax.scan import MAX_TEXT, Line, scan
 from tpsym.syntax.tokens import Token
 
 if TYPE_CHECKING:
@@ -51,14 +52,10 @@ def parse_expression(text: str) -> tree.Expr:
     try:
         tokens = [token for line in scan(source).lines for token in line.tokens]
         if not tokens:
-            raise fail(
-                "empty-expression",
-                "there is no expression here",
-                expected="an expression such as nngp(f)(x, y)",
-            )
-        end = tokens[-1].span
-        after = Span(end.end_line, end.end_column, end.end_line, end.end_column + 1)
-        stream = [*soften(tokens), Token("NEWLINE", "", after), Token("END", "", after)]
+            expected = "an expression such as nngp(f)(x, y)"
+            raise fail("empty-expression", "there is no expression here", expected=expected)
+        end = newline(Line("", tokens))
+        stream = [*soften(tokens), end, end.turned("END")]
         result = cast(tree.Expr, _run("expression", stream))
         check(result)
     except TpError as error:
@@ -124,19 +121,21 @@ def _plain(text: str) -> str:
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _run(start: str, tokens: list[Token]) -> object:
+def _run(start: str, tokens: Iterable[Token]) -> object:
     """Feed tokens, of which the last is ``END``, to the parser; the value of the start rule."""
     from lark.exceptions import UnexpectedToken
 
     parser = _parser().parse_interactive(start=start)
     result: object = None
-    for place, token in enumerate(tokens):
+    fed: list[Token] = []
+    for token in tokens:
+        fed.append(token)
         try:
             # Lark asks of a token no more than its ``type``.
             result = parser.feed_token(cast(Any, token))
         except UnexpectedToken:
             accepted = frozenset(parser.accepts())
-            raise TpError((explain(tokens, place, accepted),)) from None
+            raise TpError((explain(fed, accepted),)) from None
     return result
 
 

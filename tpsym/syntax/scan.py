@@ -24,6 +24,7 @@ _TOKEN = re.compile(
     |(?P<number>(?:[0-9]+(?:\.(?!\.)[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
     |(?P<name>[^\W\d](?:[\w\u0300-\u036f])*['′]*|∞)
     |(?P<string>"(?!"")(?:[^"\\]|\\.)*")
+    |(?P<foreign>===|=>|->|:=|\+=|-=|\*=|/=|//|&&|\|\|)
     |(?P<sign><=>|\.\.|\*\*|==|<=|>=|!=|\+-|[-+*/^@()\[\]{},:=<>~.−±≤≥≠⇔⟺∼])
     """,
     re.VERBOSE,
@@ -133,6 +134,8 @@ def _tokens(content: str, line: int, start: int, comments: list[Comment]) -> Ite
         position = found.end()
         if kind == "blank":
             continue
+        if kind == "foreign":
+            raise _unknown(piece, span)
         if kind == "comment":
             alone = not content[: span.column - 1].strip()
             comments.append(Comment(piece.rstrip(), alone, span=span))

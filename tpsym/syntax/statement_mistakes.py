@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tpsym.errors import Diagnostic, nearest
-from tpsym.syntax.place import Place
+from tpsym.syntax.place import Place, shown
 from tpsym.syntax.tokens import OPERATORS, STATEMENTS
 
 FOREIGN = {
@@ -99,6 +99,35 @@ def claim(place: Place) -> Diagnostic | None:
     return None
 
 
+def definition(place: Place) -> Diagnostic | None:
+    if place.head not in ("def", "fn") or place.token.kind not in ("=", ":"):
+        return None
+    if place.brackets:
+        return place.says(
+            "parameter-default", "parameters have no default and no type", fix="give names only"
+        )
+    if place.head == "fn" and place.token.kind == ":":
+        return place.says("missing-equals", "a nonlinearity is given by =", expected="fn phi(z) = z*Phi(z)")
+    if place.head == "def":
+        return place.says(
+            "bad-definition",
+            "a definition is a name, its parameters and a block",
+            expected="def f(x): and indented lines, the last with return",
+            fix="define a function by a formula with fn or let" if place.token.kind == "=" else None,
+        )
+    return None
+
+
+def domain(place: Place) -> Diagnostic | None:
+    if place.head != "param" or place.before is None or place.before.kind != ":":
+        return None
+    return place.says(
+        "missing-domain",
+        f"{shown(place.token)} is no kind of parameter",
+        expected="real, positive, nonnegative or integer",
+    )
+
+
 def compare_in_assignment(place: Place) -> Diagnostic | None:
     if place.head not in ("NAME", "let", "width", "dim", "depth", "param", "input", "fn", "train"):
         return None
@@ -130,9 +159,9 @@ def unknown_statement(place: Place) -> Diagnostic | None:
         return place.says(
             "unknown-statement", f"there is no statement {word.text}", fix=FOREIGN[word.text], at=word
         )
-    if token.kind == "NEWLINE":
-        return None
     guess = nearest(word.text, STATEMENTS)
+    if token.kind == "NEWLINE" or (token.kind == ":" and guess is None):
+        return None
     return place.says(
         "unknown-statement",
         f"there is no statement {word.text}",
@@ -174,12 +203,10 @@ def missing_shape(place: Place) -> Diagnostic | None:
     token, word = place.token, place.head
     example = {"input": "(d)", "weight": "(n, n)", "random": "(n)"}[word]
     if place.before.kind == ":":
-        fix = f"write ({token.text})" if token.kind in ("NAME", "NUMBER") else None
         return place.says(
             "missing-shape",
             "a shape is written in parentheses",
             expected="(n) for a vector, (n, d) for a matrix, () for a scalar",
-            fix=fix,
         )
     if "COLON" in place.accepted and token.kind in ("~", "=", "NEWLINE", "for", "("):
         return place.says(
