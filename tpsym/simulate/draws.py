@@ -80,8 +80,8 @@ def components(program: Program, wanted: set[int], evaluate: Evaluate) -> dict[i
     """
     vectors = {node: v for node in program.graph if isinstance(v := program[node], Vector)}
     neighbours: dict[int, set[int]] = {node: {node} for node in vectors}
-    for a, b in program.covariances:
-        if vectors[a].family == vectors[b].family:
+    for (a, b), value in program.covariances.items():
+        if value != 0 and vectors[a].family == vectors[b].family:
             neighbours[a].add(b)
             neighbours[b].add(a)
     found: dict[int, Component] = {}

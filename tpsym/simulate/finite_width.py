@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, prod, sqrt
+from math import isfinite, sqrt
 from typing import Any
 
 import numpy as np
@@ -98,6 +98,8 @@ def prepare(
     parameters = {symbol.name: float(value) for symbol, value in values.items()}
     sizes = _sizes(program, n, parameters)
     parameters |= {name: float(size) for name, size in sizes.items()}
+    for node in order:
+        _check_size(program, node, sizes)
 
     def number(expression: Expr, node: int) -> float:
         return _number(program, node, expression, parameters)
@@ -159,6 +161,23 @@ def _sizes(program: Program, n: int, parameters: Mapping[str, float]) -> dict[st
             )
         sizes[dimension.name] = round(size)
     return sizes
+
+
+def _check_size(program: Program, node: int, sizes: Mapping[str, int]) -> None:
+    match program[node]:
+        case Matrix(rows=rows, columns=columns):
+            count, allowed = sizes[rows.name] * sizes[columns.name], MAX_ENTRIES
+            what = f"{sizes[rows.name]} × {sizes[columns.name]} entries"
+        case OuterNonlin(dimension=dimension, order=order):
+            count, allowed = sizes[dimension.name] ** (order + 1), MAX_OUTER_TERMS
+            what = f"a sum of {sizes[dimension.name]}^{order + 1} terms"
+        case _:
+            return
+    if count > allowed:
+        raise fail(
+            "too-large", f"{program.label(node)} would be {what}", program.spans.get(node),
+            expected=f"at most {allowed}", fix="choose a smaller width",
+        )
 
 
 def _number(program: Program, node: int, expression: Expr, parameters: Mapping[str, float]) -> float:
@@ -238,11 +257,6 @@ def _draw(plan: Plan, node: int, seed: Seed) -> dict[int, Array]:
         return {member: vector for member, vector in drawn.items() if member in plan.components}
     assert isinstance(instruction, Matrix), "everything else is computed in program order"
     shape = plan.sizes[instruction.rows.name], plan.sizes[instruction.columns.name]
-    if prod(shape) > MAX_ENTRIES:
-        raise fail(
-            "too-large", f"the matrix {instruction.name} would have {shape[0]} × {shape[1]} entries",
-            plan.program.spans.get(node), expected=f"at most {MAX_ENTRIES}", fix="choose a smaller width",
-        )
     return {node: draw_matrix(plan.streams[node], shape, plan.laws[node][1], seed=seed, n=plan.n)}
 
 
@@ -277,11 +291,6 @@ def _coordinatewise(plan: Plan, node: int, instruction: Nonlin | Moment, live: M
 def _outer(plan: Plan, node: int, instruction: OuterNonlin, live: Mapping[int, Any]) -> Array:
     """The sum over r further coordinates, a block of rows at a time."""
     size, order = plan.sizes[instruction.dimension.name], instruction.order
-    if size ** (order + 1) > MAX_OUTER_TERMS:
-        raise fail(
-            "too-large", f"{plan.program.label(node)} is a sum of {size}^{order + 1} terms",
-            plan.program.spans.get(node), expected=f"at most {MAX_OUTER_TERMS}", fix="choose a smaller width",
-        )
     given: dict[str, Value] = dict(plan.parameters)
     given |= {scalar_slot(i).name: live[t] for i, t in enumerate(instruction.scalars)}
     for copy in range(order):
