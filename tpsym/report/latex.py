@@ -1,0 +1,264 @@
+"""LaTeX of expressions as a mathematician would write it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import sympy as sp
+from sympy import Basic, Expr, ImmutableDenseMatrix, Symbol
+from sympy.printing.latex import LatexPrinter
+
+from tpsym.functions import Unknown
+from tpsym.gauss.expectation import E
+from tpsym.report.escape import tex
+from tpsym.report.laws import Laws
+from tpsym.report.measure import is_tall, width
+from tpsym.report.names import ENGLISH, Style, render, split_identifier
+from tpsym.report.ordering import is_inner_product
+from tpsym.report.typesetter import HEADS, Typesetter, is_atom, is_long, primes
+from tpsym.results.answers import Notation
+
+SHORT_NUMERATOR = 16
+"""Glyphs above a fraction bar; what is longer stands beside the fraction."""
+
+SHORT_EXPONENT = 14
+"""Glyphs in the exponent of e; what is longer is written with exp."""
+
+
+def latex(expr: Basic, notation: Notation | None = None, *, laws: Laws | None = None) -> str:
+    """The expression for math mode. :func:`law_clauses` gives the laws of the variables in its E[…]."""
+    return str(MathLatex(notation, laws or Laws.of(expr)).doprint(expr))
+
+
+def law_clauses(laws: Laws, notation: Notation | None = None) -> list[str]:
+    r"""``z \sim \mathcal{N}(0, q)`` for each law."""
+    printer = MathLatex(notation, laws)
+    return [
+        rf"{_tuple([printer.doprint(v) for v in variables])} \sim "
+        rf"\mathcal{{N}}{printer.bracket(f'0, {printer.covariance(matrix)}')}"
+        for matrix, variables in laws.variables.items()
+    ]
+
+
+def _tuple(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+_OPERATORS = {"@": r"\,", "*": r"\,", ",": ", ", "T": r"\top", "<": r"\lt ", ">": r"\gt "}
+
+
+def _letter(name: str) -> str:
+    head, below, marks = split_identifier(name)
+    text = _upright(head) + marks
+    return text + (f"_{{{','.join(map(_upright, below.split(',')))}}}" if len(below) > 1 or _upright(below) != below
+                   else f"_{below}" if below else "")
+
+
+def _upright(name: str) -> str:
+    if name in ENGLISH:
+        return _greek(ENGLISH[name])
+    if len(name) <= 1 or name.isdigit():
+        return name if name.isascii() else rf"\text{{{tex(name)}}}"
+    return r"\mathbb{E}" if name == "𝔼" else rf"\mathrm{{{tex(name)}}}"
+
+
+def _greek(name: str) -> str:
+    return {"epsilon": r"\varepsilon", "omicron": "o"}.get(name, "\\" + name)
+
+
+def _subscript(base: str, index: str) -> str:
+    if match := re.fullmatch(r"(.*)_(?:\{(.*)\}|(\w))", base):
+        return f"{match[1]}_{{{match[2] or match[3]},{index}}}"
+    return f"{base}_{index}" if len(index) == 1 else f"{base}_{{{index}}}"
+
+
+def _superscript(base: str, exponent: str) -> str:
+    return f"{base}^{exponent}" if len(exponent) == 1 else f"{base}^{{{exponent}}}"
+
+
+def _head(text: str) -> str:
+    bare = text.removeprefix(r"\mathrm{").removesuffix("}")
+    if bare in HEADS or bare == "exp":
+        return "\\exp" if bare == "exp" else HEADS[bare][0]
+    return re.sub(r"^\\mathrm\{((?:[^{}\\]|\\_)*)\}$", r"\\operatorname{\1}", text)
+
+
+def _vector(text: str) -> str:
+    return rf"\left({text}\right)" if re.search(r"[+\-]|\\,|\\top", text) else text
+
+
+NAMES = Style(
+    letter=lambda name: r"\mathbb{E}" if name == "E" else _letter(name),
+    number=str,
+    operator=lambda t: _OPERATORS.get(t, t if t in "+-=()[]/|!.:;" else tex(t)),
+    subscript=_subscript,
+    superscript=_superscript,
+    call=lambda head, inside: f"{_head(head)}({inside})",
+    product=lambda x, y: rf"{_vector(x)}^{{\top}} {_vector(y)}",
+    variable=lambda kind, inside: {"Z": "Z", "Zhat": r"\hat{Z}", "Zdot": r"\dot{Z}"}[kind] + f"^{{{inside}}}",
+)
+
+
+def latex_name(name: str) -> str:
+    r"""A name of the language for math mode: ``\sigma_w``, ``h_{l-1}(x)``, ``x^{\top} y``, ``\hat{Z}^{h}``."""
+    return render(name, NAMES)
+
+
+# --- expressions ----------------------------------------------------------------------------------
+
+
+class MathLatex(Typesetter, LatexPrinter):  # type: ignore[misc]
+    """sympy's printer with the writing order and grouping of :class:`Typesetter`."""
+
+    printmethod = ""
+
+    def __init__(self, notation: Notation | None, laws: Laws) -> None:
+        LatexPrinter.__init__(self)
+        self.names = notation.latex if notation else {}
+        self.laws = laws
+        self.small = False
+
+    def sum(self, terms: Sequence[tuple[bool, str]]) -> str:
+        first, *others = terms
+        return ("-" if first[0] else "") + first[1] + "".join(
+            (" - " if negative else " + ") + text for negative, text in others
+        )
+
+    def minus(self, body: str) -> str:
+        return f"-{body}"
+
+    def bracket(self, body: str, kind: str = "()") -> str:
+        if is_tall(body):
+            return rf"\left{kind[0]}{body}\right{kind[1]}"
+        return {"()": f"({body})", "[]": f"[{body}]", "||": rf"\lvert {body}\rvert"}[kind]
+
+    def product(self, factors: Sequence[Expr]) -> str:
+        out = ""
+        for k, factor in enumerate(factors):
+            text = self._print(factor)
+            if isinstance(factor, sp.Add) or self._needs_mul_brackets(factor, first=k == 0, last=k == len(factors) - 1):
+                text = self.bracket(text) if len(factors) > 1 else text
+            apart = is_inner_product(factor) or isinstance(factor, E) or (k > 0 and is_inner_product(factors[k - 1]))
+            out += ("" if not out else r" \cdot " if text[0].isdigit() else r" \, " if apart else " ") + text
+        return out or "1"
+
+    def quotient(self, above: Sequence[Expr], below: Sequence[Expr]) -> str:
+        if not below:
+            return self.product(above)
+        if self.small:
+            return self._slash(above, below)
+        inside, beside = list(above), []
+        if not self._fits(inside) or self._would_tower(inside):
+            beside = [f for f in above if is_long(f)]
+            inside = [f for f in above if not is_long(f)]
+        fraction = rf"\frac{{{self.product(inside)}}}{{{self.product(below)}}}"
+        if not beside:
+            return fraction
+        rest = self.product([sp.S.One, *beside]).removeprefix("1").lstrip()
+        return f"{fraction} {rest}"
+
+    def _slash(self, above: Sequence[Expr], below: Sequence[Expr]) -> str:
+        top, bottom = self.product(above), self.product(below)
+        if len(above) == 1 and isinstance(above[0], sp.Add):
+            top = self.bracket(top)
+        return f"{top}/{bottom}" if len(below) == 1 and is_atom(below[0]) else f"{top}/({bottom})"
+
+    def _fits(self, factors: Sequence[Expr]) -> bool:
+        return width(self.product(factors)) <= SHORT_NUMERATOR
+
+    def _would_tower(self, factors: Sequence[Expr]) -> bool:
+        return any(r"\frac" in self._print(f) for f in factors)
+
+    def root(self, radicand: Expr, index: int) -> str:
+        if self.small and index == 2:
+            return rf"\sqrt{{{self._print(radicand)}}}"
+        return (r"\sqrt" if index == 2 else rf"\sqrt[{index}]") + f"{{{self._print(radicand)}}}"
+
+    def power(self, base: Expr, exponent: Expr) -> str:
+        text = self._print(base)
+        if not is_atom(base):
+            text = self.bracket(text)
+        elif "^" in text or "'" in text:
+            text = f"{{{text}}}" if isinstance(base, Symbol) and "'" not in text else self.bracket(text)
+        return f"{text}^{self._script(exponent)}"
+
+    def _script(self, exponent: Expr) -> str:
+        before, self.small = self.small, True
+        text = self._print(exponent)
+        self.small = before
+        return text if len(text) == 1 else f"{{{text}}}"
+
+    def exponential(self, exponent: Expr) -> str:
+        script = self._script(exponent)
+        if width(script) <= SHORT_EXPONENT and not re.search(r"\\sqrt|E\}", script):
+            return f"e^{script}"
+        return rf"\exp{self._spaced(self.bracket(self._print(exponent)))}"
+
+    def call(self, head: str, arguments: Sequence[Expr], exponent: Expr | None = None) -> str:
+        texts = [self._print(a) for a in arguments]
+        on_head = exponent is not None and exponent > 0 and re.fullmatch(r"\\[a-z]+", head)
+        raised = f"^{self._script(exponent)}" if exponent is not None else ""
+        if re.fullmatch(r"\\(sin|cos|tan|log|arc\w+|sinh|cosh|tanh)", head) and isinstance(arguments[0], Symbol) \
+                and not is_inner_product(arguments[0]) and "(" not in texts[0] and (on_head or not raised):
+            return f"{head}{raised} {texts[0]}"
+        inside = self._spaced(self.bracket(", ".join(texts)))
+        return f"{head}{raised}{inside}" if on_head else f"{head}{inside}{raised}"
+
+    def _spaced(self, bracket: str) -> str:
+        return rf"\!{bracket}" if bracket.startswith(r"\left") else bracket
+
+    def head(self, function: Expr) -> str:
+        if isinstance(function, Unknown):
+            marks, index = primes(function.orders)
+            name = latex_name(function.name)
+            if index.startswith("("):
+                return f"{name}^{{{index}}}"
+            return rf"\partial_{{{index}}} {name}" if index else name + marks
+        name = type(function).__name__
+        if name in HEADS:
+            return HEADS[name][0]
+        known = str(function.func)
+        return _head(latex_name(known)) if len(known) > 1 else known
+
+    def covariance(self, matrix: ImmutableDenseMatrix) -> str:
+        """One variance as it is, more as a matrix."""
+        if matrix.rows == 1:
+            return str(self._print(matrix[0, 0]))
+        rows = r" \\ ".join(" & ".join(self._print(e) for e in matrix.row(i)) for i in range(matrix.rows))
+        return rf"\begin{{pmatrix}} {rows} \end{{pmatrix}}"
+
+    def _print_E(self, expr: Expr) -> str:
+        return r"\mathbb{E}" + super()._print_E(expr)
+
+    def _print_Symbol(self, expr: Symbol, **_: Any) -> str:
+        return self.names.get(expr) or latex_name(expr.name)
+
+    def _print_Integer(self, expr: Expr) -> str:
+        return str(expr)
+
+    def _print_Pi(self, expr: Expr) -> str:
+        return r"\pi"
+
+    def _print_Infinity(self, expr: Expr) -> str:
+        return r"\infty"
+
+    def _print_NegativeInfinity(self, expr: Expr) -> str:
+        return r"-\infty"
+
+    def _print_And(self, expr: Expr, **_: Any) -> str:
+        return r" \text{ and } ".join(self._side(a) for a in _sorted_conditions(expr))
+
+    def _print_Or(self, expr: Expr, **_: Any) -> str:
+        return r" \text{ or } ".join(self._side(a) for a in _sorted_conditions(expr))
+
+    def _side(self, condition: Expr) -> str:
+        text = self._print(condition)
+        return self.bracket(text) if isinstance(condition, sp.And | sp.Or) else text
+
+
+def _sorted_conditions(expr: Expr) -> list[Expr]:
+    return sorted(expr.args, key=lambda c: (not isinstance(c, sp.Eq), sp.default_sort_key(c)))

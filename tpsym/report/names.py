@@ -1,0 +1,183 @@
+"""Names of a ``.tp`` file as mathematics: ``sigma_w``, ``h[l-1](x)``, ``dot(x, y)``, ``Zhat(W.T @ g)``.
+
+A name is read as text of the language, token by token, and set by a :class:`Style`; what cannot be
+read is shown as it stands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tpsym.report.escape import plain
+
+GREEK = dict(zip(
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau "
+    "upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split(),
+    "αβγδεζηθικλμνξοπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ", strict=True))
+"""English spelling → letter."""
+
+ENGLISH = {letter: name for name, letter in GREEK.items()} | {"ϕ": "phi", "ϵ": "epsilon", "ς": "sigma"}
+
+TOKEN = re.compile(r"\s*(?:(?P<name>[^\W\d]\w*'*)|(?P<number>\d+(?:\.\d+)?)|(?P<other>\S))")
+OPENERS = {"(": ")", "[": "]"}
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How the pieces of a name are set: letters with a subscript, indices, calls, operators."""
+
+    letter: Callable[[str], str]
+    number: Callable[[str], str]
+    operator: Callable[[str], str]
+    subscript: Callable[[str, str], str]
+    superscript: Callable[[str, str], str]
+    call: Callable[[str, str], str]
+    product: Callable[[str, str], str]
+    variable: Callable[[str, str], str]
+
+
+def split_identifier(name: str) -> tuple[str, str, str]:
+    """``(letter, subscript, primes)``: ``sigma_w'`` is ``("σ", "w", "'")``, ``x1`` is ``("x", "1", "")``."""
+    bare = name.rstrip("'")
+    head, _, below = bare.partition("_")
+    if not below and (match := re.fullmatch(r"([^\W\d]+?)(\d+)", bare)):
+        head, below = match[1], match[2]
+    below = ",".join(GREEK.get(part, part) for part in below.split("_") if part)
+    return GREEK.get(head, head), below, name[len(bare):]
+
+
+def render(name: str, style: Style) -> str:
+    """The name set in this style; text that is no expression of the language is shown as letters."""
+    tokens = [m.group().strip() for m in TOKEN.finditer(name)]
+    try:
+        text, rest = _sequence(tokens, 0, style, "")
+    except (ValueError, RecursionError):
+        return style.letter(name)
+    return text if rest == len(tokens) else style.letter(name)
+
+
+def _sequence(tokens: list[str], at: int, style: Style, end: str) -> tuple[str, int]:
+    out = ""
+    while at < len(tokens) and tokens[at] != end:
+        token = tokens[at]
+        if token in OPENERS:
+            inside, at = _bracket(tokens, at, style)
+            out += style.operator(token) + inside + style.operator(OPENERS[token])
+        elif token[0].isalpha() or token[0] == "_":
+            text, at = _postfix(tokens, at, style)
+            out += text
+        elif token == "^" and at + 1 < len(tokens):
+            raised, at = _power(tokens, at + 1, style)
+            out = style.superscript(out, raised)
+        else:
+            out += style.number(token) if token[0].isdigit() else style.operator(token)
+            at += 1
+    return out, at
+
+
+def _power(tokens: list[str], at: int, style: Style) -> tuple[str, int]:
+    if tokens[at] == "(":
+        return _bracket(tokens, at, style)
+    if tokens[at][0].isalpha():
+        return _postfix(tokens, at, style)
+    return style.number(tokens[at]), at + 1
+
+
+def _bracket(tokens: list[str], at: int, style: Style) -> tuple[str, int]:
+    close = OPENERS[tokens[at]]
+    inside, stop = _sequence(tokens, at + 1, style, close)
+    if stop >= len(tokens):
+        raise ValueError("bracket never closed")
+    return inside, stop + 1
+
+
+def _arguments(tokens: list[str], at: int, style: Style) -> tuple[list[str], int]:
+    """The comma-separated pieces of the bracket that opens at ``at``."""
+    depth, pieces, start = 0, [], at + 1
+    for stop in range(at, len(tokens)):
+        depth += (tokens[stop] in "([") - (tokens[stop] in ")]")
+        if depth == 0 or (depth == 1 and tokens[stop] == ","):
+            pieces.append(_sequence(tokens[start:stop], 0, style, "")[0])
+            start = stop + 1
+        if depth == 0:
+            return pieces, stop + 1
+    raise ValueError("bracket never closed")
+
+
+def _postfix(tokens: list[str], at: int, style: Style) -> tuple[str, int]:
+    name = tokens[at]
+    follows = tokens[at + 1] if at + 1 < len(tokens) else ""
+    if follows == "(" and name in ("dot", "Z", "Zhat", "Zdot"):
+        pieces, at = _arguments(tokens, at + 1, style)
+        if name == "dot" and len(pieces) == 2:
+            return style.product(*pieces), at
+        out = style.variable(name, ", ".join(pieces)) if name != "dot" else style.call("dot", ", ".join(pieces))
+    elif follows == "[" and name == "E":
+        inside, at = _bracket(tokens, at + 1, style)
+        out = style.letter("E") + style.operator("[") + inside + style.operator("]")
+    else:
+        out, at = style.letter(name), at + 1
+    while at < len(tokens) and tokens[at] in ("(", "[", "."):
+        if tokens[at] == "." and at + 1 < len(tokens) and tokens[at + 1] == "T":
+            out, at = style.superscript(out, style.operator("T")), at + 2
+        elif tokens[at] == ".":
+            out, at = out + style.operator("."), at + 1
+            if at < len(tokens) and tokens[at][0].isalpha():
+                out, at = out + style.letter(tokens[at]), at + 1
+        else:
+            opener = tokens[at]
+            pieces, at = _arguments(tokens, at, style)
+            out = style.call(out, ", ".join(pieces)) if opener == "(" else style.subscript(out, ",".join(pieces))
+    return out, at
+
+
+# --- Unicode text -------------------------------------------------------------------------------
+
+SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+_TEXT_OPERATORS = {"-": " − ", "+": " + ", "*": "·", "@": " ", "T": "ᵀ", ",": ", ", "=": " = ", "~": " ~ "}
+
+
+def _text_letter(name: str) -> str:
+    head, below, primes = split_identifier(name)
+    if below.isdigit() and below.isascii():
+        return head + below.translate(SUBSCRIPT) + primes
+    return head + (f"_{below}" if below else "") + primes
+
+
+def _text_subscript(base: str, index: str) -> str:
+    index = index.replace(" − ", "−").replace(" + ", "+")
+    if all(part.isdigit() and part.isascii() for part in index.split(",")) and base[-1:] not in SUBSCRIPT.values():
+        return base + "‚".join(part.translate(SUBSCRIPT) for part in index.split(","))
+    return f"{base}[{index}]"
+
+
+def _text_superscript(base: str, exponent: str) -> str:
+    if exponent == "ᵀ":
+        return base + exponent
+    if re.fullmatch(r"\d+", exponent, re.ASCII):
+        return base + exponent.translate(SUPERSCRIPT)
+    return f"{base}^{exponent}" if exponent.isalnum() else f"{base}^({exponent})"
+
+
+TEXT = Style(
+    letter=_text_letter,
+    number=str,
+    operator=lambda t: _TEXT_OPERATORS.get(t, t),
+    subscript=_text_subscript,
+    superscript=_text_superscript,
+    call=lambda head, inside: f"{head}({inside})",
+    product=lambda x, y: f"{_text_argument(x)}·{_text_argument(y)}",
+    variable=lambda kind, inside: {"Z": "Z", "Zhat": "Ẑ", "Zdot": "Ż"}[kind] + f"({inside})",
+)
+
+
+def _text_argument(text: str) -> str:
+    return f"({text})" if re.search(r"[·+− ]", text) else text
+
+
+def unicode_name(name: str) -> str:
+    """The name in Unicode: ``σ_w``, ``h₁(x)``, ``x·y``, ``Ẑ(h)``; control characters made visible."""
+    return render(plain(name), TEXT)

@@ -1,0 +1,214 @@
+"""Names for what repeats in a formula, and the arc-cosine kernels written as on a blackboard."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+import sympy as sp
+from sympy import Expr, Symbol
+
+from tpsym.gauss.expectation import E
+from tpsym.report.kernels import angle_form, kernel_arguments
+from tpsym.report.laws import Laws
+from tpsym.report.ordering import HALF, is_negative
+from tpsym.report.text import MathText
+
+Definitions = tuple[tuple[Symbol, Expr], ...]
+
+Definitions_ = list[tuple[Symbol, Expr]]
+
+SHORTEST = 9
+"""Columns a repeated part must have to deserve a name."""
+
+LARGEST = 4000
+"""Operations beyond which a formula is left alone."""
+
+
+def name_parts(
+    expressions: Expr | Sequence[Expr], *, avoid: Iterable[Symbol] = ()
+) -> tuple[tuple[Expr, ...], Definitions]:
+    """The expressions with repeated parts named, and the names in order of use.
+
+    Names: ``q`` for sums below a root or in a covariance, ``rho`` and ``theta`` for the correlation and
+    the angle of an arc-cosine kernel, ``m`` for expectations, ``r`` for roots, ``k`` for the rest;
+    numbered when there are several. Every step is exact where all the roots are real, and is kept only
+    if it makes the whole shorter (an angle: if it gives the arc-cosine form). A definition may use
+    definitions before it. Free symbols in ``avoid`` are not taken as names.
+    """
+    given = (expressions,) if isinstance(expressions, sp.Basic) else tuple(expressions)
+    if sum(e.count_ops() for e in given) > LARGEST:
+        return given, ()
+    taken = {s.name.partition("[")[0] for e in given for s in e.free_symbols} | {s.name for s in avoid}
+    now, definitions = list(given), list[tuple[Symbol, Expr]]()
+    for _ in range(8):
+        before = (now, definitions)
+        now, definitions = _name_repeats(now, definitions, inverse=False)
+        now, definitions = _name_angles(now, definitions)
+        if (now, definitions) == before:
+            break
+    now, definitions = _name_repeats(now, definitions, inverse=True)
+    now, definitions = _inline_rare(now, definitions)
+    definitions = _in_order(now, definitions)
+    return _final_names(now, definitions, taken)
+
+
+def _name_repeats(expressions: list[Expr], definitions: Definitions_, *, inverse: bool) -> tuple[list[Expr], Definitions_]:
+    """Name repeated parts greedily, the one that saves most first.
+
+    What an angle may still absorb waits (``inverse``) until the angles have been tried.
+    """
+    for _ in range(60):
+        everything = expressions + [d for _, d in definitions]
+        found = [c for c in _candidates(everything) if c[0] > 0 and (inverse or not _waits(c[1], everything))]
+        if not found:
+            break
+        part = min(found, key=lambda c: (-c[0], str(c[1])))[1]
+        name = sp.Dummy(_kind(part, everything), **_assumptions(part))
+        expressions = [_replace(e, part, name) for e in expressions]
+        definitions = [*((s, _replace(d, part, name)) for s, d in definitions), (name, part)]
+    return expressions, definitions
+
+
+def _waits(part: Expr, expressions: Sequence[Expr]) -> bool:
+    """Inverse sines, and differences below a root beside them."""
+    if part.has(sp.asin, sp.acos):
+        return True
+    difference = part.is_Add and any(is_negative(t) for t in part.args)
+    return difference and any(e.has(sp.sqrt(part)) and e.has(sp.asin, sp.acos) for e in expressions)
+
+
+def _candidates(expressions: Sequence[Expr]) -> Iterator[tuple[int, Expr]]:
+    """Repeated parts with what a name would save, in columns."""
+    counts: Counter[Expr] = Counter()
+    for expression in expressions:
+        counts.update(_parts(expression))
+    printer = MathText(Laws.of(*expressions))
+    for part, count in counts.items():
+        if count > 1:
+            size = len(printer.doprint(part))
+            if size >= SHORTEST:
+                yield (count - 1) * size - 3 * count - 6, part
+
+
+def _parts(expression: Expr) -> Iterator[Expr]:
+    """Nameable parts, once per occurrence; the bodies of expectations stay whole."""
+    todo = [expression]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, E):
+            yield node
+            todo.extend(node.covariance)
+            continue
+        if isinstance(node, sp.Add) or (isinstance(node, sp.Function) and not isinstance(node, sp.exp)):
+            yield node
+        if isinstance(node, sp.Pow) and node.exp in (HALF, -HALF) and not node.base.is_Add:
+            yield sp.sqrt(node.base)
+        if isinstance(node, sp.Expr):
+            todo.extend(node.args)
+
+
+def _replace(expression: Expr, part: Expr, name: Symbol) -> Expr:
+    if isinstance(part, sp.Pow):
+        inverse = 1 / part
+        return expression.xreplace({part: name, inverse: 1 / name})
+    return expression.xreplace({part: name})
+
+
+def _kind(part: Expr, expressions: Sequence[Expr]) -> str:
+    if isinstance(part, E):
+        return "m"
+    if isinstance(part, sp.Pow):
+        return "r"
+    if isinstance(part, sp.asin | sp.acos):
+        return "theta"
+    inverses = [f.args[0] for e in expressions for f in e.atoms(sp.asin, sp.acos)]
+    if any(part in sp.Mul.make_args(a) for a in inverses):
+        return "c"
+    roots = {f for e in expressions for p in e.atoms(sp.Pow) if not p.exp.is_Integer for f in sp.Mul.make_args(p.base)}
+    laws = {m for e in expressions for a in e.atoms(E) for m in a.covariance}
+    return "q" if part in roots | laws else "k"
+
+
+def _assumptions(part: Expr) -> dict[str, bool]:
+    if part.is_positive:
+        return {"positive": True}
+    if part.is_nonnegative:
+        return {"nonnegative": True}
+    return {"real": True} if part.is_real else {}
+
+
+def _name_angles(expressions: list[Expr], definitions: Definitions_) -> tuple[list[Expr], Definitions_]:
+    """Write arc-cosine kernels by their angles; a lone ``1/4 + asin`` only where that is shorter."""
+    values = [d for _, d in definitions]
+    for argument in kernel_arguments(expressions + values):
+        theta = sp.Dummy("theta", nonnegative=True)
+        old = expressions + values
+        full = [angle_form(e, argument, theta) for e in old]
+        new = [angle_form(e, argument, theta, flat=True) for e in old]
+        if new != old and (full != old or _length([*new, sp.acos(argument)]) + SHORTEST < _length(old)):
+            expressions, values = new[: len(expressions)], new[len(expressions) :]
+            definitions = [*zip((s for s, _ in definitions), values, strict=True), (theta, sp.acos(argument))]
+            values = [d for _, d in definitions]
+    return expressions, definitions
+
+
+def _length(expressions: Sequence[Expr]) -> int:
+    printer = MathText(Laws.of(*expressions))
+    return sum(len(printer.doprint(e)) for e in expressions)
+
+
+def _inline_rare(expressions: list[Expr], definitions: Definitions_) -> tuple[list[Expr], Definitions_]:
+    """Put back what is used once only, unless it is an angle."""
+    for name, value in list(definitions):
+        users = [*expressions, *(v for _, v in definitions)]
+        if name.name != "theta" and sum(_count(user, name) for user in users) <= 1:
+            value = dict(definitions)[name]
+            definitions = [(s, v.xreplace({name: value})) for s, v in definitions if s != name]
+            expressions = [e.xreplace({name: value}) for e in expressions]
+    return expressions, definitions
+
+
+def _count(expression: Expr, symbol: Symbol) -> int:
+    if expression == symbol:
+        return 1
+    return sum(_count(a, symbol) for a in expression.args)
+
+
+def _in_order(expressions: Sequence[Expr], definitions: Definitions_) -> Definitions_:
+    """Each definition after those it uses, in the order in which a reader meets them otherwise."""
+    values = dict(definitions)
+    marks = {s: Symbol(f"mark{k}mark", real=True) for k, (s, _) in enumerate(definitions)}
+    done: dict[Symbol, None] = {}
+
+    def visit(expression: Expr) -> None:
+        marked = expression.xreplace(marks)
+        line = MathText(Laws.of(marked)).doprint(marked)
+        for symbol in sorted((s for s in marks if s in expression.free_symbols), key=lambda s: line.find(str(marks[s]))):
+            if symbol not in done:
+                visit(values[symbol])
+                done.setdefault(symbol)
+
+    for expression in expressions:
+        visit(expression)
+    return [(s, values[s]) for s in done]
+
+
+def _final_names(
+    expressions: Sequence[Expr], definitions: Sequence[tuple[Symbol, Expr]], taken: set[str]
+) -> tuple[tuple[Expr, ...], Definitions]:
+    """Replace the working names by ``q[1]``, ``theta`` …, none of them a name in use."""
+    kinds = Counter(s.name for s, _ in definitions)
+    numbers: Counter[str] = Counter()
+    names: dict[Symbol, Symbol] = {}
+    for symbol, _ in definitions:
+        base = symbol.name
+        while base in taken:
+            base += "'"
+        numbers[base] += 1
+        final = f"{base}[{numbers[base]}]" if kinds[symbol.name] > 1 else base
+        names[symbol] = Symbol(final, **_assumptions(symbol))
+    return (
+        tuple(e.xreplace(names) for e in expressions),
+        tuple((names[s], v.xreplace(names)) for s, v in definitions),
+    )

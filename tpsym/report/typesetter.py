@@ -1,0 +1,148 @@
+"""How a formula is put together, whatever it is set in: LaTeX, Unicode text and MathML share this.
+
+A subclass also derives from one of sympy's printers, which sets everything not met here, and says
+how a sum, product, fraction, root, power and call are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import Any
+
+import sympy as sp
+from sympy import Expr, Symbol
+
+from tpsym.functions import Unknown
+from tpsym.gauss.expectation import E
+from tpsym.report.laws import Laws
+from tpsym.report.ordering import HALF, common_fraction, group_fractions, is_negative, ordered_terms, quotient
+
+HEADS = MappingProxyType({
+    "asin": (r"\arcsin", "asin"), "acos": (r"\arccos", "acos"), "atan": (r"\arctan", "atan"),
+    "sin": (r"\sin", "sin"), "cos": (r"\cos", "cos"), "tan": (r"\tan", "tan"),
+    "sinh": (r"\sinh", "sinh"), "cosh": (r"\cosh", "cosh"), "tanh": (r"\tanh", "tanh"),
+    "log": (r"\log", "log"), "Phi": (r"\Phi", "Φ"), "delta": (r"\delta", "δ"),
+    "Max": (r"\max", "max"), "Min": (r"\min", "min"), "sign": (r"\operatorname{sign}", "sign"),
+})
+"""Class of a function → its name in LaTeX and in text; any other is its own name, upright."""
+
+
+class Typesetter:
+    """The structure of formulas; ``laws`` names the variables of expectations."""
+
+    laws: Laws
+    _print: Any
+
+    # What a setting must say -------------------------------------------------------------------
+
+    def sum(self, terms: Sequence[tuple[bool, str]]) -> str:
+        raise NotImplementedError
+
+    def quotient(self, above: Sequence[Expr], below: Sequence[Expr]) -> str:
+        raise NotImplementedError
+
+    def root(self, radicand: Expr, index: int) -> str:
+        raise NotImplementedError
+
+    def power(self, base: Expr, exponent: Expr) -> str:
+        raise NotImplementedError
+
+    def exponential(self, exponent: Expr) -> str:
+        raise NotImplementedError
+
+    def call(self, head: str, arguments: Sequence[Expr], exponent: Expr | None = None) -> str:
+        raise NotImplementedError
+
+    def minus(self, body: str) -> str:
+        raise NotImplementedError
+
+    def bracket(self, body: str, kind: str = "()") -> str:
+        raise NotImplementedError
+
+    def head(self, function: Expr) -> str:
+        raise NotImplementedError
+
+    # What follows --------------------------------------------------------------------------------
+
+    def _print_Add(self, expr: Expr, **_: Any) -> str:
+        whole = common_fraction(expr)
+        if not isinstance(whole, sp.Add):
+            return self._print(whole)
+        terms = ordered_terms(expr)
+        return self.sum([(is_negative(t), self._print(-t if is_negative(t) else t)) for t in terms])
+
+    def _print_Mul(self, expr: Expr) -> str:
+        split = quotient(expr)
+        body = self.quotient(split.numerator, split.denominator)
+        return self.minus(body) if split.negative else body
+
+    def _print_Rational(self, expr: Expr) -> str:
+        return self._print_Mul(expr)
+
+    def _print_Pow(self, expr: Expr, **_: Any) -> str:
+        base, exponent = expr.args
+        if exponent.is_Rational and exponent.p == 1 and exponent.q > 1:
+            return self.root(base, exponent.q)
+        split = quotient(expr)
+        if split.denominator:
+            return self.quotient(split.numerator, split.denominator)
+        if exponent.is_Integer and isinstance(base, sp.Function) and not isinstance(base, sp.exp):
+            return self.call(self.head(base), _arguments(base), exponent)
+        return self.power(base, exponent)
+
+    def _print_exp(self, expr: Expr, exp: Any = None) -> str:
+        return self.exponential(group_fractions(expr.args[0]))
+
+    def _print_Function(self, expr: Expr, exp: Any = None) -> str:
+        return self.call(self.head(expr), _arguments(expr))
+
+    def _print_Abs(self, expr: Expr, exp: Any = None) -> str:
+        return self.bracket(self._print(expr.args[0]), "||")
+
+    def _print_E(self, expr: Expr) -> str:
+        return self.bracket(self._print(self.laws.body(expr)), "[]")
+
+    _print_asin = _print_acos = _print_atan = _print_sin = _print_cos = _print_tan = _print_Function
+    _print_sinh = _print_cosh = _print_tanh = _print_log = _print_Phi = _print_delta = _print_Function
+    _print_Unknown = _print_Max = _print_Min = _print_sign = _print_erf = _print_relu = _print_Function
+    _print_step = _print_gelu = _print_sigmoid = _print_softplus = _print_silu = _print_Function
+    _print_leaky_relu = _print_AppliedUndef = _print_Function
+
+
+def _arguments(function: Expr) -> tuple[Expr, ...]:
+    return function.arguments if isinstance(function, Unknown) else function.args
+
+
+def is_atom(expr: Expr) -> bool:
+    """Whether something needs no brackets before an exponent or as a denominator on one line."""
+    if isinstance(expr, Symbol):
+        return not expr.name.startswith("dot(")
+    if expr.is_Integer:
+        return bool(expr >= 0)
+    return isinstance(expr, sp.NumberSymbol | E) or (isinstance(expr, sp.Function) and not isinstance(expr, sp.exp))
+
+
+def is_long(expr: Expr) -> bool:
+    """Whether a factor stands beside a fraction rather than above its bar: sums, functions, expectations."""
+    base = expr.base if isinstance(expr, sp.Pow) and not is_root(expr) else expr
+    if is_root(base):
+        return any(quotient(f).denominator for f in base.base.args) if isinstance(base.base, sp.Mul) else False
+    return not isinstance(base, Symbol | sp.Number | sp.NumberSymbol)
+
+
+def is_symbol(expr: Expr) -> bool:
+    """A letter, constant or power of one: what a number may stand before without a sign."""
+    return isinstance(expr.base if isinstance(expr, sp.Pow) else expr, Symbol | sp.NumberSymbol)
+
+
+def is_root(expr: Expr) -> bool:
+    """Whether an expression is a square root."""
+    return isinstance(expr, sp.Pow) and expr.exp == HALF
+
+
+def primes(orders: Sequence[int]) -> tuple[str, str]:
+    """Marks of a derivative of these orders: primes for one argument, else the indices derived in."""
+    if len(orders) == 1:
+        return ("'" * orders[0], "") if orders[0] <= 3 else ("", f"({orders[0]})")
+    return "", "".join(str(i + 1) * k for i, k in enumerate(orders))
