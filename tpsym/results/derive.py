@@ -1,0 +1,183 @@
+"""Answers to ``derive``: equations with the steps that led to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import sympy as sp
+from sympy import Expr, Function, Symbol
+
+from tpsym.derivation import Step
+from tpsym.errors import Diagnostic, Span, TpError, fail
+from tpsym.limit.variables import label_latex
+from tpsym.program.elaborate import Model
+from tpsym.program.evaluate import evaluate
+from tpsym.program.instructions import is_scalar
+from tpsym.program.scope import Scope
+from tpsym.program.values import (
+    Data,
+    Family,
+    GaussianLaw,
+    Kernel,
+    Scalar,
+    Value,
+    VectorValue,
+    describe,
+    node_symbol,
+)
+from tpsym.results.answers import Answer, Notation
+from tpsym.results.questions import LimitQuestions, NoLimit
+from tpsym.syntax import tree
+from tpsym.syntax.format import format_expression
+
+Normal = Function("N")
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """The answers, and what could not be answered (with its place)."""
+
+    answers: tuple[Answer, ...]
+    refused: tuple[Diagnostic, ...]
+
+
+def derive(model: Model, side: LimitQuestions) -> Derived:
+    """Answer every ``derive`` of a file; each step of the derivation is told once, where first needed.
+
+    Raises:
+        TpError: a question does not make sense (an unknown name, shapes that do not match).
+    """
+    answers: list[Answer] = []
+    refused: list[Diagnostic] = []
+    told: set[int] = set()
+    for question in model.questions:
+        try:
+            answers.extend(_answer(model, side, question, told))
+        except NoLimit as error:
+            refused.append(Diagnostic("no-limit", f"no limit here: {error.reason}", error.span))
+        except TpError as error:
+            if error.diagnostics[0].code != "not-available":
+                raise
+            refused.extend(error.diagnostics)
+    return Derived(tuple(answers), tuple(refused))
+
+
+def _answer(model: Model, side: LimitQuestions, question: tree.Derive, told: set[int]) -> Iterable[Answer]:
+    text = format_expression(question.value)
+    side.asked.clear()
+    value = evaluate(model.context, question.value, model.context.scope)
+    if isinstance(value, Kernel):
+        yield from _kernel_answers(model, side, value, text, question.span, told)
+        return
+    left, right, note = _equation(side, value, text, question.value)
+    yield _build(side, text, left, right, question.span, told, note=note)
+
+
+def _equation(side: LimitQuestions, value: Value, text: str, node: tree.Expr) -> tuple[Expr, Expr, str]:
+    name = _named(side, text)
+    match value:
+        case Scalar(expr=expr):
+            if expr.free_symbols & side.context.nodes.keys():
+                raise fail(
+                    "not-a-limit",
+                    "this is a scalar of the program, random at every finite width",
+                    node.span,
+                    fix=f"ask for its limit: lim({text})",
+                )
+            return name, expr, ""
+        case GaussianLaw(mean=mean, variance=variance):
+            return name, Normal(mean, variance), "a scalar of central-limit size: its limit is a Gaussian law"
+        case VectorValue(expr=expr):
+            exponent, limit = side.limit.series(expr).leading()
+            known = side.context.nodes.get(expr)
+            if known is not None:
+                name = side.limit.z_symbol(known)
+            _ask(side, expr)
+            written = side.limit.variables.forms.get(limit)
+            shown = limit if written is None or limit in written else sp.Add(*(c * g for g, c in written.items()))
+            factor = side.context.n**exponent
+            return name, factor * shown, "" if exponent == 0 else "at leading order in n"
+    raise fail("not-derivable", f"cannot derive {describe(value)}", node.span, expected="a limit or a kernel")
+
+
+def _ask(side: LimitQuestions, expr: Expr) -> None:
+    side.asked |= {side.context.nodes[s] for s in expr.free_symbols if s in side.context.nodes}
+
+
+def _named(side: LimitQuestions, text: str) -> Symbol:
+    symbol = Symbol(text, real=True)
+    side.limit.variables.latex.setdefault(symbol, _question_latex(text))
+    return symbol
+
+
+def _question_latex(text: str) -> str:
+    """What was asked, as mathematics."""
+    for kind, latex in (("nngp", r"\operatorname{NNGP}"), ("lim", r"\lim ")):
+        if text.startswith(f"{kind}(") and text.count(")") >= 1:
+            head, _, tail = text[len(kind) + 1 :].partition(")")
+            if kind == "nngp":
+                return rf"{latex}_{{{label_latex(head)}}}{label_latex(tail)}"
+    return label_latex(text).replace("E[", r"\mathbb{E}[")
+
+
+def _kernel_answers(
+    model: Model, side: LimitQuestions, kernel: Kernel, text: str, span: Span, told: set[int]
+) -> Iterable[Answer]:
+    inputs = default_inputs(model.context.scope)
+    if not inputs:
+        raise fail("no-inputs", "the file declares no inputs to state the kernel at", span, fix="input x, y: (d)")
+    pairs = [(inputs[0], inputs[0])] + ([(inputs[0], inputs[1])] if len(inputs) > 1 else [])
+    for (first, x), (second, y) in pairs:
+        side.asked.clear()
+        value = side.kernel(kernel, x, y, span)
+        name = _named(side, f"{text}({first}, {second})")
+        yield _build(side, text, name, value, span, told)
+
+
+def default_inputs(scope: Scope) -> list[tuple[str, Value]]:
+    """The declared data points (or families of data points) in the order of the file."""
+    return [
+        (name, value)
+        for name, value in scope.names.items()
+        if isinstance(value, Data)
+        or (isinstance(value, Family) and all(isinstance(v, Data) for v in value.members.values()))
+    ]
+
+
+def _build(
+    side: LimitQuestions, text: str, left: Expr, right: Expr, span: Span, told: set[int], *, note: str = ""
+) -> Answer:
+    steps = new_steps(side, told)
+    return Answer(text, left, right, needed(right, side.limit.definitions), steps, span, note=note)
+
+
+def new_steps(side: LimitQuestions, told: set[int]) -> tuple[Step, ...]:
+    """The steps behind what was asked that were not told before, in program order."""
+    wanted = set(side.limit.program.ancestors(side.asked))
+    found = [(i, r) for i, r in enumerate(side.limit.steps) if r.node in wanted and i not in told]
+    told |= {i for i, _ in found}
+    return tuple(r.step for _, r in found)
+
+
+def needed(expr: Expr, definitions: Mapping[Symbol, Expr]) -> tuple[tuple[Symbol, Expr], ...]:
+    """The definitions an expression rests on, each before its first user."""
+    wanted: set[Symbol] = set()
+    todo = [s for s in expr.free_symbols if s in definitions]
+    while todo:
+        symbol = todo.pop()
+        if symbol not in wanted:
+            wanted.add(symbol)
+            todo.extend(s for s in definitions[symbol].free_symbols if s in definitions)
+    return tuple((s, e) for s, e in definitions.items() if s in wanted)
+
+
+def notation(side: LimitQuestions) -> Notation:
+    """How the symbols of a derivation print."""
+    latex = dict(side.limit.variables.latex)
+    for (a, b), symbol in side.context.grams.items():
+        latex[symbol] = rf"\|{label_latex(a)}\|^2" if a == b else rf"{label_latex(a)}^\top {label_latex(b)}"
+    return Notation(latex)
+
+
+__all__ = ["Derived", "default_inputs", "derive", "is_scalar", "needed", "node_symbol", "notation"]
