@@ -53,7 +53,7 @@ class Diagnostic:
         return "\n".join(lines)
 
 
-@dataclass
+@dataclass(eq=False)
 class TpError(Exception):
     """A file, an expression or an option that cannot be used; the command line turns it into exit code 2."""
 

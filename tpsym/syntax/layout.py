@@ -76,7 +76,9 @@ def _is_keyword(token: Token, before: Token | None, after: Token | None) -> bool
         return before.ends_operand
     if token.text == "not":
         operand_here = before is None or not before.ends_operand
-        return operand_here and after is not None and (after.starts_operand or after.kind in ("-", "+"))
+        if not operand_here or after is None or after.text == "in":
+            return False
+        return after.starts_operand or after.kind in ("-", "+")
     return False
 
 

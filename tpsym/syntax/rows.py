@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
@@ -69,6 +70,8 @@ def _line(row: Row, widths: list[int]) -> str:
 def _indented(text: str, margin: str) -> str:
     """Indent each line by the brackets open at its start; several opened in one line count once."""
     first, *rest = text.split("\n")
+    if not rest:
+        return margin + first
     lines = [margin + first]
     stack: list[int] = []
     _track(first, stack, 0)
@@ -81,11 +84,9 @@ def _indented(text: str, margin: str) -> str:
 
 
 def _track(line: str, stack: list[int], number: int) -> None:
-    quoted = False
-    for place, sign in enumerate(line):
-        if sign == '"' and line[place - 1 : place] != "\\":
-            quoted = not quoted
-        elif not quoted and sign in CLOSING:
+    """Push the line number for each bracket a line opens, pop for each it closes."""
+    for sign in re.sub(r'"(?:[^"\\]|\\.)*"', "", line):
+        if sign in CLOSING:
             stack.append(number)
-        elif not quoted and sign in CLOSING.values():
+        elif sign in CLOSING.values():
             stack.pop()
