@@ -46,15 +46,16 @@ def equals_in_relation(place: Place) -> Diagnostic | None:
         return place.says(
             "assignment-in-claim", "a claim compares its two sides with ==, not =", fix="write =="
         )
-    if place.head in ("assume", "derive", "return") or place.brackets:
-        return place.says(
-            "assignment-in-expression", "= cannot stand inside an expression", fix="write == to compare"
-        )
-    if any(token.kind == "=" for token in place.line):
+    repeated = any(token.kind == "=" for token in place.line)
+    if repeated and place.head == "NAME" and not place.brackets:
         return place.says(
             "second-equals",
             "this statement has an = already",
             fix="write == to compare; assign names one statement each",
+        )
+    if place.head in ("assume", "derive", "return") or place.brackets or "ASSIGN" not in place.accepted:
+        return place.says(
+            "assignment-in-expression", "= cannot stand inside an expression", fix="write == to compare"
         )
     return None
 

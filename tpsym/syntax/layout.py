@@ -76,7 +76,7 @@ def _is_keyword(token: Token, before: Token | None, after: Token | None) -> bool
         return before.ends_operand
     if token.text == "not":
         operand_here = before is None or not before.ends_operand
-        if not operand_here or after is None or after.text == "in":
+        if not operand_here or after is None or (before is not None and before.kind == "for"):
             return False
         return after.starts_operand or after.kind in ("-", "+")
     return False

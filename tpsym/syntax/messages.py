@@ -10,7 +10,19 @@ from tpsym.syntax import statement_mistakes as statement
 from tpsym.syntax.place import Place, expectation, shown
 from tpsym.syntax.tokens import Token
 
-RULES: tuple[Callable[[Place], Diagnostic | None], ...] = (
+Rule = Callable[[Place], Diagnostic | None]
+
+IN_EXPRESSIONS: tuple[Rule, ...] = (
+    statement.reserved,
+    expression.range_,
+    expression.equals_in_relation,
+    expression.stray_text,
+    expression.operand,
+    expression.juxtaposed,
+    expression.misplaced_tail,
+)
+
+IN_FILES: tuple[Rule, ...] = (
     statement.reserved,
     statement.keyword_alone,
     statement.claim,
@@ -23,22 +35,19 @@ RULES: tuple[Callable[[Place], Diagnostic | None], ...] = (
     expression.range_,
     expression.equals_in_relation,
     statement.missing_colon,
-    expression.stray_text,
-    expression.operand,
-    expression.juxtaposed,
-    expression.misplaced_tail,
+    *IN_EXPRESSIONS[3:],
     statement.bare,
 )
 """Explanations, the most specific first."""
 
 
-def explain(tokens: list[Token], accepted: frozenset[str]) -> Diagnostic:
+def explain(tokens: list[Token], accepted: frozenset[str], rules: tuple[Rule, ...] = IN_FILES) -> Diagnostic:
     """Why the last token cannot follow the others, where only ``accepted`` terminals can.
 
     The first explanation that fits, or else what was found and what was expected.
     """
     place = Place(tokens, len(tokens) - 1, accepted)
-    for rule in RULES:
+    for rule in rules:
         if found := rule(place):
             return found
     return place.says("unexpected", f"{shown(place.token)} cannot stand here", expected=expectation(accepted))

@@ -14,7 +14,7 @@ from tpsym.syntax import tree
 from tpsym.syntax.build_statements import StatementBuilder
 from tpsym.syntax.checks import check
 from tpsym.syntax.layout import layout, newline, soften
-from tpsym.syntax.messages import explain
+from tpsym.syntax.messages import IN_EXPRESSIONS, IN_FILES, explain
 from tpsym.syntax.scan import MAX_TEXT, Line, scan
 from tpsym.syntax.tokens import Token
 
@@ -135,7 +135,8 @@ def _run(start: str, tokens: Iterable[Token]) -> object:
             result = parser.feed_token(cast(Any, token))
         except UnexpectedToken:
             accepted = frozenset(parser.accepts())
-            raise TpError((explain(fed, accepted),)) from None
+            rules = IN_FILES if start == "file" else IN_EXPRESSIONS
+            raise TpError((explain(fed, accepted, rules),)) from None
     return result
 
 

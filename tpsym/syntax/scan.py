@@ -228,7 +228,7 @@ def _unclosed(opened: Token) -> TpError:
         "unclosed-bracket",
         f"this {opened.text} is never closed",
         opened.span,
-        expected=f"{CLOSING[opened.kind]} before the next statement",
+        expected=CLOSING[opened.kind],
     )
 
 
