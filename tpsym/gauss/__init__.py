@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tpsym.gauss.api import Reduction, expect
+from tpsym.gauss.existence import DivergentExpectation
 from tpsym.gauss.expectation import E, bound
-from tpsym.gauss.reduce import DivergentExpectation
 
 __all__ = ["DivergentExpectation", "E", "Reduction", "bound", "expect"]

@@ -10,6 +10,9 @@ from sympy import Expr, Symbol
 
 from tpsym.gauss.atoms import Raw, raw
 from tpsym.gauss.canonical import canonical
+from tpsym.gauss.degenerate import dependencies
+from tpsym.gauss.existence import existing
+from tpsym.gauss.generators import tidied_root
 from tpsym.gauss.parameters import Parameters
 from tpsym.gauss.rewrite import Rewriter
 from tpsym.gauss.shape import Shape, reduce_shape
@@ -31,14 +34,22 @@ def expect(integrand: Expr, variables: Sequence[Symbol], covariance: Sequence[Se
     names = tuple(raw(i) for i in range(len(variables)))
     body = sp.sympify(integrand).xreplace(dict(zip(variables, names, strict=True)))
     rows = [[sp.sympify(c) for c in row] for row in covariance]
+    used = [i for i, v in enumerate(names) if v in body.free_symbols]
+    body = body.xreplace(dependencies([names[i] for i in used], [[rows[i][j] for j in used] for i in used]))
     body = Rewriter(names)(body)
     symbols = Parameters()
-    used = [i for i, v in enumerate(names) if body.has(v)]
+    used = [i for i in used if names[i] in body.free_symbols]
+    body = existing(body, [names[i] for i in used], [[rows[i][j] for j in used] for i in used])
     matrix = symbols.covariance([[rows[i][j] for j in used] for i in used])
-    shape = Shape(
-        symbols.abstract(body, names), tuple(names[i] for i in used), matrix
-    )
+    shape = Shape(symbols.abstract(body, names), tuple(names[i] for i in used), matrix)
     outcome = reduce_shape(shape)
-    values = {s: v for v, s in symbols.names.items()}
-    atoms = {a: canonical(a, values) for a in outcome.value.atoms(Raw)}
-    return Reduction(outcome.value.xreplace({**values, **atoms}), outcome.rules)
+    return Reduction(substituted(outcome.value, {s: v for v, s in symbols.names.items()}), outcome.rules)
+
+
+def substituted(value: Expr, values: dict[Symbol, Expr]) -> Expr:
+    """The shape's mean at the actual covariances: roots tidied, what is unevaluated made canonical."""
+    special: dict[Expr, Expr] = {a: canonical(a, values) for a in value.atoms(Raw)}
+    for root in value.atoms(sp.Pow):
+        if root.exp.is_Rational and root.exp.q == 2 and root.base.is_Add:
+            special[root] = tidied_root(root.xreplace(values))
+    return value.xreplace({**values, **special})

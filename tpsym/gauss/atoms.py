@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
@@ -51,7 +53,7 @@ def raw_atom(reducer: Reducer, law: Law, term: Term) -> Value:
         smooth = rest.times(Opaque(sp.erf(slot(0)), (bare,)))
         return (reducer.mean(law, rest) + reducer.mean(law, smooth)).scale(half)
     if not term.steps and not term.degree and len(term.opaques) == 1:
-        (opaque, power), = term.opaques
+        ((opaque, power),) = term.opaques
         if isinstance(opaque.expr, sp.erf) and power == 1:
             return erf_mean(algebra, law, opaque.forms[0])
     return algebra.opaque(build(reducer, law, term))
@@ -76,7 +78,9 @@ def own_auxiliary(reducer: Reducer, law: Law, term: Term, form: Form) -> int | N
 
 def without(form: Form, index: int) -> Form:
     zero = form.offset.field.zero
-    return replace(form, coefficients=tuple(zero if i == index else c for i, c in enumerate(form.coefficients)))
+    return replace(
+        form, coefficients=tuple(zero if i == index else c for i, c in enumerate(form.coefficients))
+    )
 
 
 def build(reducer: Reducer, law: Law, term: Term) -> Expr:
@@ -103,8 +107,9 @@ def build(reducer: Reducer, law: Law, term: Term) -> Expr:
 class Basis:
     """Linearly independent centred forms, found greedily, and every form's expression in them."""
 
-    def __init__(self, law: Law) -> None:
+    def __init__(self, law: Law, *, is_zero: Callable[[Frac], bool] = operator.not_) -> None:
         self.law = law
+        self._is_zero = is_zero
         self.forms: list[Form] = []
         self._orthogonal: list[tuple[Form, Frac, tuple[Frac, ...]]] = []
 
@@ -119,7 +124,7 @@ class Basis:
                 for i, e in enumerate(expansion):
                     coefficients[i] = coefficients[i] + weight * e
         variance = self.law.variance(residual)
-        if not variance:
+        if self._is_zero(variance):
             return tuple(coefficients)
         self.forms.append(form)
         expansion = (*(-c for c in coefficients), field.one)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import permutations, product
-from typing import Any
+from typing import Any, NamedTuple
 
 import sympy as sp
 from sympy import Expr, ImmutableDenseMatrix, Symbol
@@ -14,35 +14,49 @@ from tpsym.gauss.expectation import E, bound
 
 
 def canonical(atom: Raw, values: Mapping[Symbol, Expr]) -> Expr:
-    """The atom with its symbols replaced by values, as ±(scale-free) ``E`` in canonical form.
+    """The atom with its symbols replaced by values, as a multiple ±1 of an ``E`` in canonical form.
 
-    Of all orders of the variables (up to 4), sign changes the body allows and choices of scale, the
+    Of all orders of the variables (up to 4), changes of their signs and choices of their scale, the
     one whose body and covariance come first in sympy's order, with as few minus signs as can be.
     """
-    body, covariance = atom.args
-    candidates = (
-        candidate
-        for scaled_body, scaled in scalings(body, covariance)
-        for sign, flipped in sign_changes(scaled_body, scaled)
-        for candidate in orders(sign, scaled_body, flipped, values)
-    )
+    body, covariance = (part.xreplace(dict(values)) for part in atom.args)
+    reflected = [c for scaled in scalings(body, covariance) for c in reflections(*scaled)]
+    least = min(c.minus for c in reflected)
+    candidates = (o for c in reflected if c.minus == least for o in orders(c))
     _, sign, best = min(candidates, key=lambda c: c[0])
     return sign * best
 
 
-def orders(
-    sign: int, body: Expr, covariance: ImmutableDenseMatrix, values: Mapping[Symbol, Expr]
-) -> Iterator[tuple[Any, int, E]]:
-    """The candidate for every order of the variables, with what it is compared by."""
+class Candidate(NamedTuple):
+    """``sign · E[body]``, and the number of minus signs in it."""
+
+    sign: int
+    body: Expr
+    covariance: ImmutableDenseMatrix
+    minus: int
+
+
+def reflections(body: Expr, covariance: ImmutableDenseMatrix) -> Iterator[Candidate]:
+    """z_i → −z_i for any of the variables, and the sign that comes out of the body."""
     n = covariance.rows
-    final = covariance.xreplace(dict(values))
-    minus = sum(bool(final[i, j].could_extract_minus_sign()) for i in range(n) for j in range(i))
+    for flips in product((1, -1), repeat=n):
+        new = body.xreplace({raw(i): -raw(i) for i, flip in enumerate(flips) if flip < 0})
+        sign = -1 if new.as_coeff_Mul()[0].is_negative else 1
+        entries = [[flips[i] * flips[j] * covariance[i, j] for j in range(n)] for i in range(n)]
+        minus = sum(bool(entries[i][j].could_extract_minus_sign()) for i in range(n) for j in range(i))
+        minus += sum(bool(m.args[0].is_negative) for m in (sign * new).atoms(sp.Mul))
+        yield Candidate(sign, sign * new, ImmutableDenseMatrix(entries), minus)
+
+
+def orders(candidate: Candidate) -> Iterator[tuple[Any, int, E]]:
+    """The candidate for every order of the variables, with what it is compared by."""
+    n = candidate.covariance.rows
     for order in permutations(range(n)) if n <= 4 else [tuple(range(n))]:
         renamed = {raw(i): bound(place + 1) for place, i in enumerate(order)}
-        new_body = body.xreplace({**values, **renamed})
-        matrix = final.extract(list(order), list(order))
-        key = (minus, sp.default_sort_key(new_body), [sp.default_sort_key(c) for c in matrix], sign)
-        yield key, sign, E(new_body, matrix)
+        body = candidate.body.xreplace(renamed)
+        matrix = candidate.covariance.extract(list(order), list(order))
+        key = (sp.default_sort_key(body), [sp.default_sort_key(c) for c in matrix], candidate.sign)
+        yield key, candidate.sign, E(body, matrix)
 
 
 def scalings(body: Expr, covariance: ImmutableDenseMatrix) -> Iterator[tuple[Expr, ImmutableDenseMatrix]]:
@@ -68,20 +82,3 @@ def slopes_of(body: Expr, variable: Symbol) -> set[Expr]:
                 if slope != 0 and not slope.atoms(Symbol) & {raw(i) for i in range(12)}:
                     found.add(slope)
     return found
-
-
-def sign_changes(body: Expr, covariance: ImmutableDenseMatrix) -> Iterator[tuple[int, ImmutableDenseMatrix]]:
-    """Sign changes of single variables under which the body is even or odd, and the new covariance."""
-    n = covariance.rows
-    signs = [parity_in(body, raw(i)) for i in range(n)]
-    for flips in product(*((1, -1) if s else (1,) for s in signs)):
-        sign = 1
-        for flip, parity in zip(flips, signs, strict=True):
-            sign *= parity if flip < 0 else 1
-        entries = [[flips[i] * flips[j] * covariance[i, j] for j in range(n)] for i in range(n)]
-        yield sign, ImmutableDenseMatrix(entries)
-
-
-def parity_in(body: Expr, variable: Symbol) -> int:
-    flipped = body.xreplace({variable: -variable})
-    return 1 if flipped == body else -1 if flipped == -body else 0

@@ -143,7 +143,7 @@ class Field:
         """A polynomial, expanded."""
         terms = []
         for exponents, coefficient in poly.to_dict().items():
-            powers = (s**int(k) for s, k in zip(self.symbols, exponents, strict=True) if k)
+            powers = (s ** int(k) for s, k in zip(self.symbols, exponents, strict=True) if k)
             terms.append(sp.Mul(rational(coefficient), *powers))
         return sp.Add(*terms)
 

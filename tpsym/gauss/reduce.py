@@ -10,20 +10,16 @@ from itertools import combinations
 
 import sympy as sp
 from flint import fmpq
-from sympy import Expr
 
 from tpsym.functions import Phi, step
 from tpsym.gauss.atoms import raw_atom
-from tpsym.gauss.field import Field, Frac, rational
+from tpsym.gauss.existence import DivergentExpectation
+from tpsym.gauss.field import Field, Frac
 from tpsym.gauss.law import Form, Law
 from tpsym.gauss.orthant import arcsine
 from tpsym.gauss.terms import Opaque, Term, is_smooth, parity, slopes, slot, with_scaled
 from tpsym.gauss.trig import is_trig, trig_mean
 from tpsym.gauss.values import Algebra, Value
-
-
-class DivergentExpectation(ValueError):
-    """The mean does not exist."""
 
 
 @dataclass
@@ -281,6 +277,3 @@ class Reducer:
 def product(a: Term, b: Term) -> Term:
     powers = tuple(x + y for x, y in zip(a.powers, b.powers, strict=True))
     return Term(powers, a.steps + b.steps, a.deltas + b.deltas, a.opaques + b.opaques)
-
-
-__all__ = ["DivergentExpectation", "Expr", "Reducer", "product", "rational"]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sympy as sp
-from sympy import Expr, Rational, Symbol
+from sympy import Expr, Symbol
 
 from tpsym.functions import Phi, Unknown, delta, gelu, leaky_relu, relu, sigmoid, silu, softplus, step
 
@@ -271,6 +271,3 @@ def expand_definition(expr: Expr) -> Expr | None:
         case sp.erfc():
             return 1 - sp.erf(x)
     return None
-
-
-__all__ = ["Affine", "Rational", "Rewriter", "expand_definition", "nonzero"]

@@ -7,25 +7,21 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from math import comb
-from typing import Any, NamedTuple
+from typing import Any
 
 import sympy as sp
 from flint import fmpq
 from sympy import Expr, Symbol
 
 from tpsym.functions import Phi, Unknown, delta, step
-from tpsym.gauss.field import Field, Frac, rational
+from tpsym.gauss.existence import DivergentExpectation, has_pole, wild
+from tpsym.gauss.expand import Group, expand
+from tpsym.gauss.field import Field, Frac
 from tpsym.gauss.law import Form, Law
-from tpsym.gauss.reduce import DivergentExpectation, Reducer
+from tpsym.gauss.reduce import Reducer
 from tpsym.gauss.terms import Opaque, Term, is_smooth, slot
 from tpsym.gauss.values import Algebra, Value
 from tpsym.gauss.wick import moment
-
-
-class wild(sp.Function):  # type: ignore[misc]
-    """exp of a quadratic whose mean is not known to exist: it is not integrated."""
-
-    is_real = True
 
 
 @dataclass(frozen=True)
@@ -45,13 +41,6 @@ class Outcome:
     rules: tuple[str, ...]
 
 
-class Group(NamedTuple):
-    """The terms with the same factors: factor → power, and exponents → coefficient."""
-
-    factors: tuple[tuple[Expr, int], ...]
-    polynomial: dict[tuple[int, ...], Expr]
-
-
 @lru_cache(maxsize=4096)
 def reduce_shape(shape: Shape) -> Outcome:
     """The mean of the shape's integrand."""
@@ -63,50 +52,20 @@ def reduce_shape(shape: Shape) -> Outcome:
     field = Field((*symbols, sp.pi))
     evaluator = Evaluator(shape, field, Algebra(field))
     total = Value({})
-    for group in gathered(groups):
+    if len(groups) == 1 and has_pole(groups[0], shape.variables):
+        raise DivergentExpectation("the mean does not exist: the integrand has a pole of order 1 or more")
+    for group in gathered(groups, len(shape.variables)):
         total = total + evaluator.group(group)
     return Outcome(evaluator.algebra.expr(total), tuple(evaluator.rules))
 
 
-def expand(expr: Expr, variables: Sequence[Symbol], parameters: Sequence[Symbol]) -> list[Group]:
-    """The integrand as polynomials in the variables, by the factors that multiply them."""
-    factors = list(dict.fromkeys(find_factors(expr, variables)))
-    tags = [Symbol(f"τ{i}") for i in range(len(factors))]
-    field = Field((*variables, *tags, *parameters, sp.pi))
-    replaced = field.of(expr.xreplace(dict(zip(factors, tags, strict=True))))
-    if not replaced.den.is_constant():
-        raise ValueError("the coefficients of an integrand are polynomial in its parameters here")
-    n, m = len(variables), len(tags)
-    groups: dict[tuple[tuple[Expr, int], ...], dict[tuple[int, ...], list[Expr]]] = {}
-    for exponents, coefficient in replaced.num.to_dict().items():
-        powers = tuple(int(k) for k in exponents)
-        content = tuple(
-            (f, min(k, 1) if isinstance(f, step) else k)
-            for f, k in zip(factors, powers[n : n + m], strict=True)
-            if k
-        )
-        rest = zip((*parameters, sp.pi), powers[n + m :], strict=True)
-        term = sp.Mul(rational(coefficient), *(s**k for s, k in rest))
-        groups.setdefault(content, {}).setdefault(powers[:n], []).append(term)
-    summed = ((content, {p: sp.Add(*ts) for p, ts in poly.items()}) for content, poly in groups.items())
-    return [Group(content, poly) for content, poly in summed]
-
-
-def find_factors(expr: Expr, variables: Sequence[Symbol]) -> Iterable[Expr]:
-    """The maximal subexpressions in the variables that are not sums, products or whole powers."""
-    if expr in variables or expr.free_symbols.isdisjoint(variables):
-        return
-    if expr.is_Add or expr.is_Mul or (expr.is_Pow and expr.exp.is_Integer and expr.exp > 0):
-        for arg in expr.args:
-            yield from find_factors(arg, variables)
-    else:
-        yield expr
-
-
-def gathered(groups: list[Group]) -> list[Group]:
+def gathered(groups: list[Group], size: int) -> list[Group]:
     """Groups with a factor that is not integrated joined into one whose factor is their sum."""
     untamed = [g for g in groups if any(isinstance(f, wild) for f, _ in g.factors)]
-    return [g for g in groups if g not in untamed] + ([Group(((wild(sp.S.Zero), 1),), {})] if untamed else [])
+    if not untamed:
+        return groups
+    total = sp.Add(*(g.expr for g in untamed)).replace(wild, sp.exp)
+    return [g for g in groups if g not in untamed] + [Group(((wild(total), 1),), {(0,) * size: sp.S.One}, ())]
 
 
 @dataclass
@@ -145,7 +104,9 @@ class Evaluator:
                 reducer.used("probit")
             law, scale = self.exponentials(reducer, law, [(f, k) for f, k in others if isinstance(f, sp.exp)])
             term = self.term(law, others, copies)
-            total = total + (scale * self.polynomial(reducer, law, term, group)).scale(weight_of(self.field, weight))
+            total = total + (scale * self.polynomial(reducer, law, term, group)).scale(
+                self.field.constant(weight)
+            )
         return total
 
     def polynomial(self, reducer: Reducer, law: Law, term: Term, group: Group) -> Value:
@@ -178,7 +139,7 @@ class Evaluator:
 
     def coefficients(self, expr: Expr) -> dict[tuple[int, ...], Frac]:
         """A polynomial in the variables: exponents → coefficient."""
-        (group,) = expand(expr, self.shape.variables, self.field.symbols[:-1]) or [Group((), {})]
+        (group,) = expand(expr, self.shape.variables, self.field.symbols[:-1]) or [Group((), {}, ())]
         return {exponents: self.field.of(c) for exponents, c in group.polynomial.items()}
 
     def form(self, expr: Expr, size: int) -> Form | None:
@@ -233,6 +194,8 @@ class Evaluator:
             expr = factor.func(*head)
             if is_smooth(expr):
                 return Opaque(expr, tuple(f for f in forms if f is not None))
+        if isinstance(factor, wild):
+            factor = factor.args[0]
         inside = [v for v in self.shape.variables if factor.has(v)]
         expr = factor.xreplace({v: slot(j) for j, v in enumerate(inside)})
         return Opaque(expr, tuple(f for v in inside if (f := self.form(v, size)) is not None))
@@ -244,7 +207,9 @@ class Evaluator:
             sum(exponents) <= 2 for exponents in self.coefficients(expr)
         )
 
-    def exponentials(self, reducer: Reducer, law: Law, factors: Sequence[tuple[Expr, int]]) -> tuple[Law, Value]:
+    def exponentials(
+        self, reducer: Reducer, law: Law, factors: Sequence[tuple[Expr, int]]
+    ) -> tuple[Law, Value]:
         r"""Tilt: E[e^{a·z} g(z)] = e^{a'Ca/2} E[g(z + Ca)], after e^{−z'Mz/2} has changed the law."""
         quadratics = [(f.args[0], k) for f, k in factors if self.is_quadratic(f.args[0])]
         exponent: dict[tuple[int, ...], Frac] = {}
@@ -298,7 +263,9 @@ class Evaluator:
             if matrix[i][i]:
                 return matrix[i][i], tuple(m / matrix[i][i] for m in matrix[i])
         i, j = next((i, j) for i, j in product(range(n), repeat=2) if matrix[i][j])
-        return matrix[i][j] * self.field.constant(fmpq(1, 2)), tuple(one if k in (i, j) else zero for k in range(n))
+        return matrix[i][j] * self.field.constant(fmpq(1, 2)), tuple(
+            one if k in (i, j) else zero for k in range(n)
+        )
 
 
 def probit_copies(
@@ -320,7 +287,3 @@ def probit_copies(
             for j in range(power + 1)
         ]
     return total
-
-
-def weight_of(field: Field, weight: fmpq) -> Frac:
-    return field.constant(weight)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import sympy as sp
 from sympy import Expr, Rational, Symbol
 
-from tpsym.functions import Unknown, softplus, step
+from tpsym.functions import Unknown, softplus
 from tpsym.gauss.field import Frac
 from tpsym.gauss.law import Form
 
@@ -112,6 +112,3 @@ def with_scaled(opaque: Opaque, slope: Slope, scale: Frac) -> Opaque:
     assert slope.expr is not None
     forms = opaque.forms if slope.scale == 1 else tuple(f.scale(scale) for f in opaque.forms)
     return Opaque(slope.expr, forms)
-
-
-__all__ = ["Opaque", "Slope", "Term", "is_smooth", "parity", "slopes", "slot", "step", "with_scaled"]

@@ -7,8 +7,9 @@ not known, an absolute value is written.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import sympy as sp
@@ -73,7 +74,7 @@ class Algebra:
     """Operations on values over one field; learns which polynomials are nonnegative as it goes."""
 
     field: Field
-    known: set[Frac] = field(default_factory=set)
+    known: set[Frac] = dataclasses.field(default_factory=set)
 
     def scalar(self, value: Frac) -> Value:
         return Value({self.key(): value}) if value else Value({})
@@ -119,10 +120,22 @@ class Algebra:
 
     def _oriented(self, poly: Any) -> tuple[Any, sp.Integer, bool]:
         for candidate, sign in ((poly, sp.S.One), (-poly, sp.S.NegativeOne)):
-            if self.field.evidently_nonnegative(candidate) or self.field.poly(candidate) in self.known:
+            if self._nonnegative(candidate):
                 return candidate, sign, True
         weight = sum(1 if c > 0 else -1 for c in poly.coeffs())
         return (poly, sp.S.One, False) if weight >= 0 else (-poly, sp.S.NegativeOne, False)
+
+    def _nonnegative(self, poly: Any) -> bool:
+        """Known, evident, or evident once a multiple of something known is taken away."""
+        if self.field.evidently_nonnegative(poly) or self.field.poly(poly) in self.known:
+            return True
+        terms = poly.to_dict()
+        monomial = next((m for m, c in terms.items() if c < 0), None)
+        for known in self.known:
+            below = known.num.to_dict().get(monomial, 0)
+            if below < 0 and self.field.evidently_nonnegative(poly - known.num * (terms[monomial] / below)):
+                return True
+        return False
 
     def sqrt(self, value: Frac) -> Value:
         """√value for a value that is nonnegative wherever the covariance is admissible."""
@@ -141,10 +154,11 @@ class Algebra:
             if f.known:
                 coefficient = coefficient * self._power(f.base, f.power // 2)
                 root = root | {self.field.poly(f.base)} if f.power % 2 else root
-            elif f.power % 4 == 0:
+            elif f.power % 4 == 2 or (f.power % 2 and (f.power // 2) % 2):
+                coefficient = coefficient * self._power(f.base, f.power // 2 - 1)
+                rest *= sp.Abs(self.field.to_sympy(f.base))
+            else:
                 coefficient = coefficient * self._power(f.base, f.power // 2)
-            elif f.power % 4 == 2 or f.power % 2 and f.power != 1:
-                rest *= sp.Abs(self.field.to_sympy(f.base)) ** (f.power // 2)
         if loose:
             product = self.field.constant(1 if content > 0 else -1)
             for f in loose:
@@ -167,7 +181,9 @@ class Algebra:
         ((key, coefficient),) = value.terms.items()
         for unit in key.root:
             coefficient = coefficient * unit
-        return Value({Key(-key.exponent, key.root, 1 / key.rest): self.field.one / coefficient})
+        if key.rest != 1:  # absolute values: 1/|f| = |f|/f²
+            coefficient = coefficient * self.field.of(sp.expand(key.rest**2))
+        return Value({Key(-key.exponent, key.root, key.rest): self.field.one / coefficient})
 
     def expr(self, value: Value) -> Expr:
         """The value as a sympy expression: coefficients factored, roots combined with them."""
@@ -185,9 +201,16 @@ class Algebra:
     def _product(self, coefficient: Frac, root: Iterable[Frac]) -> Expr:
         content, factors = self.factors(coefficient)
         half = {unit: sp.Rational(1, 2) for unit in root}
-        powers = [(f.base, f.power + half.pop(self.field.poly(f.base), 0)) for f in factors]
+        powers = [(f.base, sp.Integer(f.power) + half.pop(self.field.poly(f.base), 0)) for f in factors]
         powers += [(unit.num, power) for unit, power in half.items()]
-        return sp.Mul(content, *(self.field.to_sympy(base) ** power for base, power in powers))
+        joined: dict[Any, Any] = {}
+        outside = [content]
+        for base, power in powers:  # (q−c)^(1/2) (q+c)^(1/2) is written (q²−c²)^(1/2)
+            if power.is_Integer or self.field.evidently_nonnegative(base):
+                outside.append(self.field.to_sympy(base) ** power)
+            else:
+                joined[power] = joined[power] * base if power in joined else base
+        return sp.Mul(*outside, *(self.field.to_sympy(base) ** power for power, base in joined.items()))
 
     def ratio(self, value: Frac) -> Expr:
         """A rational function: expanded if it is a polynomial, else factored."""
