@@ -122,35 +122,37 @@ def _smallest(*xs: Ball) -> Ball:
     return -_largest(*(-x for x in xs))
 
 
-REAL: Mapping[type, Callable[..., Ball]] = MappingProxyType({
-    sp.exp: lambda x: x.exp(),
-    sp.log: logarithm,
-    sp.sin: lambda x: x.sin(),
-    sp.cos: lambda x: x.cos(),
-    sp.tan: lambda x: x.tan(),
-    sp.cot: lambda x: x.cot(),
-    sp.sinh: lambda x: x.sinh(),
-    sp.cosh: lambda x: x.cosh(),
-    sp.tanh: lambda x: x.tanh(),
-    sp.asin: arcsine,
-    sp.acos: lambda x: arb.pi() / 2 - arcsine(x),
-    sp.atan: lambda x: x.atan(),
-    sp.asinh: lambda x: x.asinh(),
-    sp.erf: lambda x: x.erf(),
-    sp.erfc: lambda x: x.erfc(),
-    sp.Abs: abs,
-    sp.sign: signum,
-    sp.Max: _largest,
-    sp.Min: _smallest,
-    fn.step: heaviside,
-    fn.relu: lambda x: x.max(arb(0)),
-    fn.leaky_relu: leaky,
-    fn.Phi: normal_distribution,
-    fn.gelu: lambda x: x * normal_distribution(x),
-    fn.sigmoid: logistic,
-    fn.softplus: lambda x: x.exp().log1p(),
-    fn.silu: lambda x: x * logistic(x),
-})
+REAL: Mapping[type, Callable[..., Ball]] = MappingProxyType(
+    {
+        sp.exp: lambda x: x.exp(),
+        sp.log: logarithm,
+        sp.sin: lambda x: x.sin(),
+        sp.cos: lambda x: x.cos(),
+        sp.tan: lambda x: x.tan(),
+        sp.cot: lambda x: x.cot(),
+        sp.sinh: lambda x: x.sinh(),
+        sp.cosh: lambda x: x.cosh(),
+        sp.tanh: lambda x: x.tanh(),
+        sp.asin: arcsine,
+        sp.acos: lambda x: arb.pi() / 2 - arcsine(x),
+        sp.atan: lambda x: x.atan(),
+        sp.asinh: lambda x: x.asinh(),
+        sp.erf: lambda x: x.erf(),
+        sp.erfc: lambda x: x.erfc(),
+        sp.Abs: abs,
+        sp.sign: signum,
+        sp.Max: _largest,
+        sp.Min: _smallest,
+        fn.step: heaviside,
+        fn.relu: lambda x: x.max(arb(0)),
+        fn.leaky_relu: leaky,
+        fn.Phi: normal_distribution,
+        fn.gelu: lambda x: x * normal_distribution(x),
+        fn.sigmoid: logistic,
+        fn.softplus: lambda x: x.exp().log1p(),
+        fn.silu: lambda x: x * logistic(x),
+    }
+)
 """Function → its enclosure on real balls."""
 
 

@@ -20,7 +20,7 @@ AS_ARGUMENT = (sp.Abs, fn.relu, fn.gelu, fn.silu)
 ANGLES = (sp.asin, sp.acos, sp.atan)
 
 
-class NoBound(ArithmeticError):  # noqa: N818
+class NoBoundError(ArithmeticError):
     """No proven bound on the growth of this integrand."""
 
 
@@ -58,7 +58,7 @@ class Growth:
 def constant(value: Ball) -> Growth:
     """A constant."""
     if not value.is_finite():
-        raise NoBound()
+        raise NoBoundError()
     return Growth(abs(value).upper(), arb(0), arb(0), arb(0))
 
 
@@ -106,7 +106,7 @@ def _function(expr: sp.Expr, variables: Sequence[sp.Symbol], value: Callable[[sp
         # for x ≥ c: log x ≤ x and −log x ≤ |log c|
         low = lower(expr.args[0], variables, value)
         return growth(expr.args[0], variables, value) + constant(low.log())
-    raise NoBound()
+    raise NoBoundError()
 
 
 def e_has(expr: sp.Expr, variables: Sequence[sp.Symbol]) -> bool:
@@ -123,12 +123,12 @@ def _total(bounds: Sequence[Growth]) -> Growth:
 
 def _power(expr: sp.Pow, variables: Sequence[sp.Symbol], value: Callable[[sp.Expr], Ball]) -> Growth:
     if e_has(expr.exp, variables):
-        raise NoBound()
+        raise NoBoundError()
     k = value(expr.exp)
     if k > 0:
         return growth(expr.base, variables, value).power(k)
     if not k < 0:
-        raise NoBound()
+        raise NoBoundError()
     return constant((k * lower(expr.base, variables, value).log()).exp())
 
 
@@ -148,7 +148,7 @@ def lower(expr: sp.Expr, variables: Sequence[sp.Symbol], value: Callable[[sp.Exp
         k = value(expr.exp)
         if k > 0:
             return (k * lower(expr.base, variables, value).log()).exp().lower()
-    raise NoBound()
+    raise NoBoundError()
 
 
 def _nonnegative(expr: sp.Expr, variables: Sequence[sp.Symbol], value: Callable[[sp.Expr], Ball]) -> bool:
@@ -176,7 +176,7 @@ def _exponential_of_quadratic(poly: sp.Poly, value: Callable[[sp.Expr], Ball]) -
     for monomial, c in poly.terms():
         ball = value(c)
         if not ball.is_finite():
-            raise NoBound()
+            raise NoBoundError()
         if sum(monomial) == 0:
             factor = ball.exp()
         elif sum(monomial) == 1:
@@ -196,7 +196,7 @@ def _exponential_of_quadratic(poly: sp.Poly, value: Callable[[sp.Expr], Ball]) -
 def _exponential_of_bound(g: Growth) -> Growth:
     """exp|g| for |g| ≤ A(1 + |z|)^m with m ≤ 2, by (1 + |z|)² ≤ 2 + 2|z|²."""
     if g.rate > 0 or g.curvature > 0 or not g.degree <= 2:
-        raise NoBound()
+        raise NoBoundError()
     if g.degree <= 1:
         return Growth(g.factor.exp(), arb(0), g.factor, arb(0))
     return Growth((2 * g.factor).exp(), arb(0), arb(0), 2 * g.factor)
@@ -231,7 +231,7 @@ def _one_tail(bound: Growth, s: Ball, curvature: Ball, radius: Ball, *, crude: b
         if slope > arb(2) ** -4:
             break
         if not crude or not gamma > 0 or radius > 10**6:
-            raise NoBound()
+            raise NoBoundError()
         return _grown_tail(bound, s, curvature, radius)
     return (2 * (h - gamma * radius**2).exp() / ((2 * arb.pi()).sqrt() * slope)).upper()
 

@@ -22,10 +22,12 @@ from tpsym.gauss.growth import e_has
 Complex = Any
 """A ``flint.acb``."""
 
+Apply = Callable[[list[Complex], bool, int], Complex]
+
 KINKED = (fn.step, fn.relu, fn.leaky_relu, sp.Abs, sp.sign)
 
 
-class NoRule(ArithmeticError):  # noqa: N818
+class NoRuleError(ArithmeticError):
     """A function without an analytic extension here."""
 
 
@@ -33,7 +35,7 @@ class NoRule(ArithmeticError):  # noqa: N818
 class Instruction:
     """``apply(arguments, analytic, sign)`` on the results of earlier instructions."""
 
-    apply: Callable[[list[Complex], bool, int], Complex]
+    apply: Apply
     arguments: tuple[int, ...]
     kink: int = -1
 
@@ -62,7 +64,7 @@ def compiled(expr: sp.Expr, variables: Sequence[sp.Symbol], value: Callable[[sp.
     instructions: list[Instruction] = []
     kinks: dict[sp.Expr, int] = {}
 
-    def emit(apply: Callable[[list[Complex], bool, int], Complex], arguments: tuple[int, ...], kink: int) -> int:
+    def emit(apply: Apply, arguments: tuple[int, ...], kink: int) -> int:
         instructions.append(Instruction(apply, arguments, kink))
         return len(variables) + len(instructions) - 1
 
@@ -83,13 +85,13 @@ def compiled(expr: sp.Expr, variables: Sequence[sp.Symbol], value: Callable[[sp.
         return emit(_operation(e, value), parts, kink)
 
     def _piecewise(e: sp.Piecewise) -> int:
-        steps = []
+        steps: list[tuple[bool | None, int, int, str]] = []
         for branch, condition in e.args:
             if condition in (sp.true, sp.false):
                 steps.append((bool(condition), place(branch), -1, ""))
                 continue
             if not isinstance(condition, Relational) or condition.rel_op not in ("<", "<=", ">", ">="):
-                raise NoRule("a condition that is no inequality")
+                raise NoRuleError("a condition that is no inequality")
             gap = condition.lhs - condition.rhs
             if gap.free_symbols & set(variables):
                 kinks.setdefault(gap, len(kinks))
@@ -103,8 +105,8 @@ def compiled(expr: sp.Expr, variables: Sequence[sp.Symbol], value: Callable[[sp.
     return Integrand(tuple(variables), tuple(instructions), tuple(kinks))
 
 
-def _branching(steps: list[tuple[bool | None, str]]) -> Callable[[list[Complex], bool, int], Complex]:
-    """The first branch whose condition holds by the sign of the gap's real part; all that may hold, joined."""
+def _branching(steps: list[tuple[bool | None, str]]) -> Apply:
+    """The first branch whose condition holds by the real part of the gap; all that may hold, joined."""
 
     def apply(a: list[Complex], analytic: bool, _: int) -> Complex:
         possible: list[Complex] = []
@@ -135,7 +137,7 @@ def _truth(gap: Ball, relation: str) -> bool | None:
     return None
 
 
-def _power(e: sp.Pow, value: Callable[[sp.Expr], Ball]) -> Callable[[list[Complex], bool, int], Complex]:
+def _power(e: sp.Pow, value: Callable[[sp.Expr], Ball]) -> Apply:
     exponent = e.exp
     if isinstance(exponent, sp.Integer):
         k = int(exponent)
@@ -146,7 +148,7 @@ def _power(e: sp.Pow, value: Callable[[sp.Expr], Ball]) -> Callable[[list[Comple
     return lambda a, analytic, s: (a[1] * a[0].log(analytic=analytic)).exp()
 
 
-def _operation(e: sp.Expr, value: Callable[[sp.Expr], Ball]) -> Callable[[list[Complex], bool, int], Complex]:
+def _operation(e: sp.Expr, value: Callable[[sp.Expr], Ball]) -> Apply:
     if isinstance(e, sp.Add):
         return lambda a, _, s: sum(a[1:], a[0])
     if isinstance(e, sp.Mul):
@@ -157,7 +159,7 @@ def _operation(e: sp.Expr, value: Callable[[sp.Expr], Ball]) -> Callable[[list[C
         return lambda a, _, s: a[1].exp()
     found = OPERATIONS.get(type(e))
     if found is None:
-        raise NoRule(type(e).__name__)
+        raise NoRuleError(type(e).__name__)
     return found
 
 
@@ -207,26 +209,28 @@ def _logistic(z: Complex) -> Complex:
     return 1 / (1 + (-z).exp())
 
 
-OPERATIONS: Mapping[type, Callable[[list[Complex], bool, int], Complex]] = MappingProxyType({
-    sp.exp: lambda a, _, s: a[0].exp(),
-    sp.log: lambda a, analytic, s: a[0].log(analytic=analytic),
-    sp.sin: lambda a, _, s: a[0].sin(),
-    sp.cos: lambda a, _, s: a[0].cos(),
-    sp.sinh: lambda a, _, s: a[0].sinh(),
-    sp.cosh: lambda a, _, s: a[0].cosh(),
-    sp.tanh: lambda a, _, s: a[0].tanh(),
-    sp.erf: lambda a, _, s: a[0].erf(),
-    sp.Abs: _abs,
-    sp.sign: _sign,
-    sp.Max: lambda a, analytic, s: _extremum(a, analytic, True),
-    sp.Min: lambda a, analytic, s: _extremum(a, analytic, False),
-    fn.step: _step,
-    fn.relu: _relu,
-    fn.leaky_relu: _leaky,
-    fn.Phi: lambda a, _, s: _phi(a[0]),
-    fn.gelu: lambda a, _, s: a[0] * _phi(a[0]),
-    fn.sigmoid: lambda a, _, s: _logistic(a[0]),
-    fn.softplus: lambda a, analytic, s: (1 + a[0].exp()).log(analytic=analytic),
-    fn.silu: lambda a, _, s: a[0] * _logistic(a[0]),
-})
+OPERATIONS: Mapping[type, Apply] = MappingProxyType(
+    {
+        sp.exp: lambda a, _, s: a[0].exp(),
+        sp.log: lambda a, analytic, s: a[0].log(analytic=analytic),
+        sp.sin: lambda a, _, s: a[0].sin(),
+        sp.cos: lambda a, _, s: a[0].cos(),
+        sp.sinh: lambda a, _, s: a[0].sinh(),
+        sp.cosh: lambda a, _, s: a[0].cosh(),
+        sp.tanh: lambda a, _, s: a[0].tanh(),
+        sp.erf: lambda a, _, s: a[0].erf(),
+        sp.Abs: _abs,
+        sp.sign: _sign,
+        sp.Max: lambda a, analytic, s: _extremum(a, analytic, True),
+        sp.Min: lambda a, analytic, s: _extremum(a, analytic, False),
+        fn.step: _step,
+        fn.relu: _relu,
+        fn.leaky_relu: _leaky,
+        fn.Phi: lambda a, _, s: _phi(a[0]),
+        fn.gelu: lambda a, _, s: a[0] * _phi(a[0]),
+        fn.sigmoid: lambda a, _, s: _logistic(a[0]),
+        fn.softplus: lambda a, analytic, s: (1 + a[0].exp()).log(analytic=analytic),
+        fn.silu: lambda a, _, s: a[0] * _logistic(a[0]),
+    }
+)
 """Function → its values on complex balls."""

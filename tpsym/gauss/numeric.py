@@ -8,7 +8,7 @@ the result says so, and no refutation may rest on it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from types import MappingProxyType
@@ -20,7 +20,7 @@ from sympy.core.relational import Relational
 from tpsym import functions as fn
 from tpsym.gauss.balls import NAN, REAL, Ball, holds, power, rational_power
 from tpsym.gauss.expectation import E
-from tpsym.gauss.quadrature import NotRigorous, OutOfTime, integrate
+from tpsym.gauss.quadrature import NotRigorousError, OutOfTimeError, integrate
 from tpsym.gauss.sampled import estimate
 
 NOTHING: Mapping[sp.Symbol, sp.Expr] = MappingProxyType({})
@@ -56,6 +56,7 @@ class Evaluation:
     functions: Mapping[str, Callable[..., sp.Expr]]
     deadline: float | None
     estimates: bool
+    rationals: Mapping[sp.Symbol, sp.Rational] = field(default_factory=dict)
     done: dict[sp.Basic, Ball] = field(default_factory=dict)
     rigorous: bool = True
 
@@ -92,7 +93,7 @@ class Evaluation:
 
     def _combine(self, node: sp.Basic, parts: tuple[sp.Basic, ...]) -> Ball:
         if self.deadline is not None and time.monotonic() > self.deadline:
-            raise OutOfTime()
+            raise OutOfTimeError()
         values = [self.done[p] for p in parts]
         if isinstance(node, sp.Symbol):
             return values[0] if values else self.values.get(node, NAN)
@@ -148,20 +149,23 @@ class Evaluation:
 
     def _expectation(self, node: E) -> Ball:
         body = _without_unknowns(node.body, self.functions)
+        covariance = node.covariance.xreplace(self.rationals)
         try:
-            return integrate(body, node.covariance, self, deadline=self.deadline)
-        except NotRigorous:
+            return integrate(body, covariance, self, deadline=self.deadline)
+        except NotRigorousError:
             if not self.estimates:
                 return NAN
             self.rigorous = False
-            return estimate(body, node.covariance, self, deadline=self.deadline)
+            return estimate(body, covariance, self, deadline=self.deadline)
 
 
-CONSTANTS: Mapping[sp.Basic, Callable[[], Ball]] = MappingProxyType({
-    sp.pi: arb.pi,
-    sp.E: arb.const_e,
-    sp.EulerGamma: arb.const_euler,
-})
+CONSTANTS: Mapping[sp.Basic, Callable[[], Ball]] = MappingProxyType(
+    {
+        sp.pi: arb.pi,
+        sp.E: arb.const_e,
+        sp.EulerGamma: arb.const_euler,
+    }
+)
 
 
 def _product(values: list[Ball]) -> Ball:
@@ -198,6 +202,32 @@ def _without_unknowns(expr: sp.Expr, functions: Mapping[str, Callable[..., sp.Ex
     return expr
 
 
+def _rationals(values: Mapping[sp.Symbol, Ball | Fraction | int]) -> dict[sp.Symbol, sp.Rational]:
+    exact = {s: Fraction(v) for s, v in values.items() if isinstance(v, Fraction | int)}
+    return {s: sp.Rational(v.numerator, v.denominator) for s, v in exact.items()}
+
+
+def enclose_all(
+    exprs: Sequence[sp.Expr],
+    values: Mapping[sp.Symbol, Ball | Fraction | int],
+    *,
+    definitions: Mapping[sp.Symbol, sp.Expr] = NOTHING,
+    functions: Mapping[str, Callable[..., sp.Expr]] = NO_FUNCTIONS,
+    bits: int = 128,
+    deadline: float | None = None,
+    estimates: bool = True,
+) -> tuple[Numeric, ...]:
+    """:func:`enclose` of several expressions at one point, what they share evaluated once."""
+    with ctx.workprec(bits):
+        balls = {s: as_ball(v) for s, v in values.items()}
+        evaluation = Evaluation(balls, definitions, functions, deadline, estimates, _rationals(values))
+        try:
+            found = [evaluation(e) for e in exprs]
+        except (OutOfTimeError, ZeroDivisionError, OverflowError, RecursionError):
+            return tuple(Numeric(NAN, False) for _ in exprs)
+    return tuple(Numeric(x, evaluation.rigorous) for x in found)
+
+
 def enclose(
     expr: sp.Expr,
     values: Mapping[sp.Symbol, Ball | Fraction | int],
@@ -213,13 +243,15 @@ def enclose(
     Functions that a claim leaves unknown are taken from ``functions``. Past the ``deadline`` (of
     ``time.monotonic``) the value is NaN.
     """
-    with ctx.workprec(bits):
-        balls = {s: as_ball(v) for s, v in values.items()}
-        evaluation = Evaluation(balls, definitions, functions, deadline, estimates)
-        try:
-            return Numeric(evaluation(expr), evaluation.rigorous)
-        except (OutOfTime, ZeroDivisionError, OverflowError, RecursionError):
-            return Numeric(NAN, False)
+    return enclose_all(
+        [expr],
+        values,
+        definitions=definitions,
+        functions=functions,
+        bits=bits,
+        deadline=deadline,
+        estimates=estimates,
+    )[0]
 
 
 def ball(
@@ -233,7 +265,13 @@ def ball(
 ) -> Ball:
     """A ball proved to contain the value, where it is defined; NaN if none can be had."""
     return enclose(
-        expr, values, definitions=definitions, functions=functions, bits=bits, deadline=deadline, estimates=False
+        expr,
+        values,
+        definitions=definitions,
+        functions=functions,
+        bits=bits,
+        deadline=deadline,
+        estimates=False,
     ).value
 
 

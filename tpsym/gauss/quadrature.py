@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import sympy as sp
@@ -18,19 +19,20 @@ from flint import acb, arb, ctx
 
 from tpsym.gauss.balls import Ball, square_root
 from tpsym.gauss.expectation import bound
-from tpsym.gauss.growth import Growth, NoBound, e_has, growth, tail
-from tpsym.gauss.integrand import Complex, Integrand, NoRule, compiled
+from tpsym.gauss.growth import Growth, NoBoundError, e_has, growth, tail
+from tpsym.gauss.integrand import Complex, Integrand, NoRuleError, compiled
+from tpsym.gauss.moments import polynomial_mean
 
 Value = Callable[[sp.Expr], Ball]
 PLANE_BITS = 60
 """Accuracy asked of integrals over the plane, whose cost grows fast with it."""
 
 
-class NotRigorous(ArithmeticError):  # noqa: N818
+class NotRigorousError(ArithmeticError):
     """No rigorous method applies."""
 
 
-class OutOfTime(ArithmeticError):  # noqa: N818
+class OutOfTimeError(ArithmeticError):
     """The deadline has passed."""
 
 
@@ -53,9 +55,9 @@ def reduced(body: sp.Expr, covariance: sp.Matrix, value: Value) -> tuple[sp.Expr
             body = body.xreplace({z: sp.S.Zero})
             continue
         for j in keep:
-            c = covariance[i, j]
-            if covariance[i, i] == covariance[j, j] and c in (covariance[i, i], -covariance[i, i]):
-                body = body.xreplace({z: variables[j] * (1 if c == covariance[i, i] else -1)})
+            ratio = _multiple(covariance, i, j)
+            if ratio is not None:
+                body = body.xreplace({z: variables[j] * ratio})
                 break
         else:
             keep.append(i)
@@ -63,19 +65,33 @@ def reduced(body: sp.Expr, covariance: sp.Matrix, value: Value) -> tuple[sp.Expr
     return body, Law(tuple(variables[i] for i in keep), covariance.extract(keep, keep))
 
 
+def _multiple(covariance: sp.Matrix, i: int, j: int) -> sp.Expr | None:
+    """k with z_i = k z_j, where the covariance shows it."""
+    q, c, s = covariance[i, i], covariance[i, j], covariance[j, j]
+    if q == s and c in (q, -q):
+        return sp.S.One if c == q else sp.S.NegativeOne
+    if all(isinstance(x, sp.Rational) for x in (q, c, s)) and c * c == q * s:
+        return c / s
+    return None
+
+
 def integrate(body: sp.Expr, covariance: sp.Matrix, value: Value, *, deadline: float | None = None) -> Ball:
-    """E[body] as a ball; raises :class:`NotRigorous` where no method with a proven bound applies."""
+    """E[body] as a ball; raises :class:`NotRigorousError` where no method with a proven bound applies."""
     body, law = reduced(body, covariance, value)
     try:
         if not law.variables:
             return value(body)
+        balls = [[value(c) for c in row] for row in law.covariance.tolist()]
+        mean = polynomial_mean(body, law.variables, balls, value)
+        if mean is not None:
+            return mean
         if len(law.variables) == 1:
             return _line(body, law, value, deadline)
         if len(law.variables) == 2:
             return _plane(body, law, value, deadline)
-    except (NoBound, NoRule) as error:
-        raise NotRigorous(str(error)) from error
-    raise NotRigorous("more than two variables")
+    except (NoBoundError, NoRuleError) as error:
+        raise NotRigorousError(str(error)) from error
+    raise NotRigorousError("more than two variables")
 
 
 def radius_for(bounds: Growth, scale: Ball, dimension: int, bits: int) -> tuple[Ball, Ball]:
@@ -85,14 +101,14 @@ def radius_for(bounds: Growth, scale: Ball, dimension: int, bits: int) -> tuple[
     for r in (6, 8, 10, 12, 14, 16, 20, 24, 32, 48, 64, 96):
         try:
             beyond = tail(bounds, scale, dimension, arb(r))
-        except NoBound:
+        except NoBoundError:
             continue
         if beyond.is_finite():
             best = (arb(r), beyond)
             if beyond < goal:
                 break
     if best is None:
-        raise NoBound("the tails of the integrand are too heavy")
+        raise NoBoundError("the tails of the integrand are too heavy")
     return best
 
 
@@ -114,7 +130,7 @@ def _line(body: sp.Expr, law: Law, value: Value, deadline: float | None) -> Ball
         total += _piece(integrand(signs), low, high, deadline)
     total += _gaps(points, integrand([0] * len(forms)))
     if not total.is_finite():
-        raise NotRigorous("the integral did not converge")
+        raise NotRigorousError("the integral did not converge")
     return total
 
 
@@ -157,11 +173,11 @@ def _merged(points: Sequence[Ball]) -> list[Ball]:
 def _pieces(low: Ball, high: Ball, points: Sequence[Ball], width: float = 4.0) -> list[tuple[Ball, Ball]]:
     """Intervals from low to high cut at the points and at most about ``width`` long."""
     cuts = [low, *(p for p in _merged(points) if p > low and p < high), high]
-    result = []
-    for a, b in zip(cuts, cuts[1:], strict=False):
+    result: list[tuple[Ball, Ball]] = []
+    for a, b in pairwise(cuts):
         count = max(1, int(float((b - a).mid()) / width))
         marks = [a, *(((a * (count - k) + b * k) / count).mid() for k in range(1, count)), b]
-        result.extend(zip(marks, marks[1:], strict=False))
+        result.extend(pairwise(marks))
     return result
 
 
@@ -177,7 +193,7 @@ def _gaps(points: Sequence[Ball], f: Callable[[Complex, bool], Complex]) -> Ball
 
 def _piece(f: Callable[[Complex, bool], Complex], low: Ball, high: Ball, deadline: float | None) -> Ball:
     if deadline is not None and time.monotonic() > deadline:
-        raise OutOfTime()
+        raise OutOfTimeError()
     result: Any = acb.integral(f, acb(low), acb(high), abs_tol=arb(2) ** -ctx.prec)
     return result.real
 
@@ -195,14 +211,16 @@ def _plane(body: sp.Expr, law: Law, value: Value, deadline: float | None) -> Bal
     f = compiled(body, law.variables, value)
     forms = [_affine(g, law.variables, value) for g in f.kinks]
     if any(form is None for form in forms):
-        raise NotRigorous("kinks along curves")
+        raise NotRigorousError("kinks along curves")
     scale = (q1 + q2).sqrt()
     radius, beyond = radius_for(growth(body, law.variables, value), scale, 2, PLANE_BITS)
     if not left > 0:
-        raise NotRigorous("a covariance that may be singular")
+        raise NotRigorousError("a covariance that may be singular")
     axes = [[-form[1] / form[0][i] for form in forms if form and _apart(form[0][i])] for i in (0, 1)]
     spans = [radius * q.sqrt() for q in (q1, q2)]
-    ranges = [_pieces(-s, s, p, 4 * float(q.sqrt().mid())) for s, p, q in zip(spans, axes, (q1, q2), strict=True)]
+    ranges = [
+        _pieces(-s, s, p, 4 * float(q.sqrt().mid())) for s, p, q in zip(spans, axes, (q1, q2), strict=True)
+    ]
     density = _Density(q1, c / q1, left)
     total = arb(0, beyond.upper())
     for outer in ranges[0]:
@@ -210,10 +228,10 @@ def _plane(body: sp.Expr, law: Law, value: Value, deadline: float | None) -> Bal
             middle = [(a + b).mid() / 2 for a, b in (outer, inner)]
             signs = [_side(form, middle) for form in forms]
             if 0 in signs:
-                raise NotRigorous("kinks not told apart")
+                raise NotRigorousError("kinks not told apart")
             total += _piece(_inner(f, density, inner, signs, deadline), *outer, deadline)
     if any(not p.is_exact() for points in axes for p in _merged(points)) or not total.is_finite():
-        raise NotRigorous("the integral did not converge")
+        raise NotRigorousError("the integral did not converge")
     return total
 
 
@@ -243,7 +261,11 @@ def _inner(
             return acb(arb.nan())
         return acb.integral(
             lambda y, inner: f([x, y], inner or analytic, signs) * density(x, y),
-            low, high, abs_tol=tolerance, rel_tol=tolerance, eval_limit=3000,
+            low,
+            high,
+            abs_tol=tolerance,
+            rel_tol=tolerance,
+            eval_limit=3000,
         )
 
     return integral
@@ -255,7 +277,7 @@ def _aligned(body: sp.Expr, law: Law, value: Value) -> tuple[sp.Expr, Law]:
     directions: list[tuple[sp.Expr, sp.Expr]] = []
     for g in compiled(body, law.variables, value).kinks:
         if not g.is_polynomial(x, y) or sp.Poly(g, x, y).total_degree() > 1:
-            raise NotRigorous("kinks along curves")
+            raise NotRigorousError("kinks along curves")
         poly = sp.Poly(g, x, y)
         a, b = poly.coeff_monomial(x), poly.coeff_monomial(y)
         if all(sp.expand(a * d[1] - b * d[0]) != 0 for d in directions):
@@ -263,7 +285,7 @@ def _aligned(body: sp.Expr, law: Law, value: Value) -> tuple[sp.Expr, Law]:
     if all(0 in d for d in directions):
         return body, law
     if len(directions) > 2:
-        raise NotRigorous("kinks in more than two directions")
+        raise NotRigorousError("kinks in more than two directions")
     if len(directions) == 1:
         a, b = directions[0]
         directions.append((sp.S.Zero, sp.S.One) if a != 0 else (sp.S.One, sp.S.Zero))
@@ -276,4 +298,6 @@ def _aligned(body: sp.Expr, law: Law, value: Value) -> tuple[sp.Expr, Law]:
 
 def _expanded_kinks(body: sp.Expr) -> sp.Expr:
     """Arguments of functions multiplied out, so that the new variables cancel where they must."""
-    return body.replace(lambda e: isinstance(e, sp.Function), lambda e: e.func(*(sp.expand(a) for a in e.args)))
+    return body.replace(
+        lambda e: isinstance(e, sp.Function), lambda e: e.func(*(sp.expand(a) for a in e.args))
+    )

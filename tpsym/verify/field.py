@@ -39,27 +39,27 @@ MAX_FACTOR = 1_500
 MAX_POWER = 400
 
 
-class Undefined(ArithmeticError):
+class UndefinedError(ArithmeticError):
     """The expression is defined nowhere (a zero denominator, the root of a negative number)."""
 
 
-class TooLarge(ArithmeticError):
+class TooLargeError(ArithmeticError):
     """A polynomial outgrew the limits."""
 
 
-class OutOfTime(ArithmeticError):
+class OutOfTimeError(ArithmeticError):
     """The deadline has passed."""
 
 
-class Restart(ArithmeticError):
+class RestartError(ArithmeticError):
     """The choice of generators was too coarse: begin again with these settings."""
 
 
-class NeedsCapacity(Restart):
+class NeedsCapacityError(RestartError):
     """More generators are needed than the context holds."""
 
 
-class NeedsFiner(Restart):
+class NeedsFinerError(RestartError):
     """The generator ``key`` must be replaced by a root of itself of this order."""
 
     def __init__(self, key: str, order: int) -> None:
@@ -112,8 +112,13 @@ def signs_of_sum(a: int, b: int) -> int:
     for x in (NEG, ZERO, POS):
         for y in (NEG, ZERO, POS):
             if a & x and b & y:
-                result |= y if x == ZERO or x == y else x if y == ZERO else ANY
+                result |= y if x in (ZERO, y) else x if y == ZERO else ANY
     return result
+
+
+def signs_of_square(s: int) -> int:
+    """The signs a square can have."""
+    return (s & ZERO) | (POS if s & (NEG | POS) else 0)
 
 
 def negated(sign: int) -> int:
@@ -130,7 +135,7 @@ def hashed(*parts: str) -> str:
 class Field:
     """The generators met so far in one zero test, and arithmetic on fractions of polynomials in them.
 
-    ``hints`` gives, by key, the order of the root to start from (learnt by :class:`NeedsFiner`).
+    ``hints`` gives, by key, the order of the root to start from (learnt by :class:`NeedsFinerError`).
     """
 
     capacity: int = 16
@@ -155,7 +160,7 @@ class Field:
         if at is None:
             at = len(self.generators)
             if at >= self.capacity:
-                raise NeedsCapacity()
+                raise NeedsCapacityError()
             self.generators.append(made)
             self.index[made.key] = at
         return self.variables[at]
@@ -163,7 +168,7 @@ class Field:
     def upcoming(self) -> Poly:
         """The variable the next new generator will have."""
         if len(self.generators) >= self.capacity:
-            raise NeedsCapacity()
+            raise NeedsCapacityError()
         return self.variables[len(self.generators)]
 
     def known(self, key: str) -> Poly | None:
@@ -179,7 +184,7 @@ class Field:
 
     def check_time(self) -> None:
         if self.deadline is not None and time.monotonic() > self.deadline:
-            raise OutOfTime()
+            raise OutOfTimeError()
 
     # Polynomials ----------------------------------------------------------------------------------
 
@@ -187,7 +192,7 @@ class Field:
         """a·b, reduced."""
         self.check_time()
         if len(a) * len(b) > MAX_PRODUCT:
-            raise TooLarge()
+            raise TooLargeError()
         return self.reduce(a * b)
 
     def power(self, p: Poly, k: int) -> Poly:
@@ -228,7 +233,7 @@ class Field:
             at = k
             part = self.context.from_dict(parts[k])
             if len(part) * len(raised) > MAX_PRODUCT:
-                raise TooLarge()
+                raise TooLargeError()
             total = total + part * raised
         return total
 
@@ -243,7 +248,7 @@ class Field:
         """A rational c and (f, e) with p = c ∏ f^e; f primitive, its sign known to be ≥ 0 or canonical."""
         self.check_time()
         if len(p) > MAX_FACTOR:
-            raise TooLarge()
+            raise TooLargeError()
         c, found = p.factor()
         c, result = fmpq(c), []
         for f, e in found:
@@ -253,7 +258,7 @@ class Field:
         return c, result
 
     def primitive(self, p: Poly) -> tuple[Any, Poly]:
-        """(c, f): p = c f with f of coprime integer coefficients, nonnegative if known, else of canonical sign."""
+        """(c, f): p = c f, f with coprime integer coefficients, nonnegative if known, else of canonical sign."""
         coefficients = [fmpq(c) for c in p.coeffs()]
         den = math.lcm(*(int(c.q) for c in coefficients))
         num = math.gcd(*(int(c.p) * (den // int(c.q)) for c in coefficients))
@@ -281,15 +286,11 @@ class Field:
             for i, e in enumerate(exponents):
                 if e:
                     s = self.generators[i].sign
-                    sign = signs_of_product(sign, s if e % 2 else self._square(s))
+                    sign = signs_of_product(sign, s if e % 2 else signs_of_square(s))
             result = signs_of_sum(result, sign)
             if result == ANY:
                 break
         return result if result != ANY else self._sign_from_facts(p)
-
-    @staticmethod
-    def _square(s: int) -> int:
-        return (ZERO if s & ZERO else 0) | (POS if s & (NEG | POS) else 0)
 
     def _sign_from_facts(self, p: Poly) -> int:
         for fact, sign in self.facts:
@@ -312,7 +313,7 @@ class Field:
             return Element(num, self.one)
         den = self.reduce(den)
         if den.is_zero():
-            raise Undefined("a denominator is zero")
+            raise UndefinedError("a denominator is zero")
         if num.is_zero():
             return Element(self.zero, self.one)
         g = self.gcd(num, den)
@@ -354,7 +355,7 @@ class Field:
         if k < 0:
             return self.inverse(self.pow(a, -k))
         if k > MAX_POWER and len(a.num) + len(a.den) > 2:
-            raise TooLarge()
+            raise TooLargeError()
         return self.element(self.power(a.num, k), self.power(a.den, k))
 
     def scale(self, a: Element, c: Any) -> Element:

@@ -21,9 +21,9 @@ from tpsym.verify.field import (
     Element,
     Field,
     Generator,
-    NeedsFiner,
+    NeedsFinerError,
     Poly,
-    Undefined,
+    UndefinedError,
     hashed,
 )
 from tpsym.verify.radicals import _absolute_factor, _integer_factors, canonical, expression, root
@@ -44,8 +44,9 @@ def terms(field: Field, a: Element) -> Iterator[tuple[Fraction, Element]]:
     for exponents, c in a.num.terms():
         q = fmpq(c)
         t = field.element(field.context.from_dict({exponents: 1}), a.den)
-        scale = t.num.leading_coefficient()
-        yield Fraction(int(q.p), int(q.q)) * Fraction(int(fmpq(scale).p), int(fmpq(scale).q)), field.scale(t, 1 / scale)
+        scale = fmpq(t.num.leading_coefficient())
+        q *= scale
+        yield Fraction(int(q.p), int(q.q)), field.scale(t, 1 / scale)
 
 
 def single(field: Field, a: Element) -> Generator | None:
@@ -72,7 +73,7 @@ def _exp_atom(field: Field, t: Element, order: int) -> Element:
     key = hashed("exp", element_key(field, t))
     fineness = field.hints.get(key, order)
     if fineness % order:
-        raise NeedsFiner(key, math.lcm(fineness, order))
+        raise NeedsFinerError(key, math.lcm(fineness, order))
     expr = sp.exp(expression(field, t) / fineness)
     made = Generator(key, "exp", expr, sign=POS, argument=t, fineness=fineness)
     return field.element(field.power(field.generator(made), fineness // order))
@@ -82,7 +83,7 @@ def log(field: Field, a: Element) -> Element:
     r"""log(a): Σ e log f over factors f known to be nonnegative and primes, 2k log|f| for even powers."""
     a = canonical(field, a)
     if not field.signs(a) & POS:
-        raise Undefined("the logarithm of a number that is not positive")
+        raise UndefinedError("the logarithm of a number that is not positive")
     result, rest = field.rational(0), field.one
     for p, side in ((a.num, 1), (a.den, -1)):
         c, factors = field.factors(p)
@@ -122,7 +123,8 @@ def power(field: Field, base: Element, exponent: Element, *, whole: bool) -> Ele
     if not field.signs(base) & (NEG | ZERO):
         return exp(field, field.mul(exponent, log(field, base)))
     if not whole or field.constant(base) == 0:
-        return opaque(field, "power", (base, exponent), expression(field, base) ** expression(field, exponent))
+        expr = expression(field, base) ** expression(field, exponent)
+        return opaque(field, "power", (base, exponent), expr)
     result = field.rational(1)
     for p, side in ((base.num, 1), (base.den, -1)):
         c, factors = field.factors(p)
@@ -162,7 +164,9 @@ def _whole_power(field: Field, base: Element, exponent: Element) -> Element:
     return result
 
 
-def opaque(field: Field, name: str, arguments: tuple[Element, ...], expr: sp.Expr, *, sign: int = ANY) -> Element:
+def opaque(
+    field: Field, name: str, arguments: tuple[Element, ...], expr: sp.Expr, *, sign: int = ANY
+) -> Element:
     """A function of which only its name and arguments matter."""
     key = hashed("opaque", name, *(element_key(field, a) for a in arguments))
     return field.element(field.generator(Generator(key, "opaque", expr, sign=sign)))
@@ -210,7 +214,7 @@ def asin(field: Field, a: Element) -> Element:
         c = SPECIAL[int(4 * number)] * s
         return field.scale(pi(field), fmpq(c.numerator, c.denominator))
     if number is not None and number > 1:
-        raise Undefined("asin of a number beyond 1")
+        raise UndefinedError("asin of a number beyond 1")
     return field.scale(_asin_nonnegative(field, u, square) if known else _asin_atom(field, u), s)
 
 
@@ -227,8 +231,11 @@ def _asin_nonnegative(field: Field, u: Element, square: Element) -> Element:
 
 
 def _complexity(field: Field, a: Element) -> tuple[int, int, str]:
-    roots = sum(1 for i, (m, n) in enumerate(zip(a.num.degrees(), a.den.degrees(), strict=True))
-                if max(m, n) > 0 and field.generators[i].order)
+    roots = sum(
+        1
+        for i, (m, n) in enumerate(zip(a.num.degrees(), a.den.degrees(), strict=True))
+        if max(m, n) > 0 and field.generators[i].order
+    )
     return roots, len(a.num) + len(a.den), element_key(field, a)
 
 
@@ -313,10 +320,9 @@ def _cis_atom(field: Field, t: Element, order: int) -> Pair:
     key = hashed("angle", element_key(field, t))
     fineness = field.hints.get(key, order)
     if fineness % order:
-        raise NeedsFiner(key, math.lcm(fineness, order))
+        raise NeedsFinerError(key, math.lcm(fineness, order))
     expr = expression(field, t) / fineness
     cosine = field.generator(Generator(hashed("cos", key), "cos", sp.cos(expr)))
     made = Generator(hashed("sin", key), "sin", sp.sin(expr), order=2, relation=1 - cosine**2)
     sine = field.generator(made)
     return _multiple(field, (field.element(cosine), field.element(sine)), fineness // order)
-

@@ -17,18 +17,24 @@ import sympy as sp
 from sympy.core.relational import Relational
 
 from tpsym.verify.field import (
+    ANY,
+    NEG,
+    POS,
     SIGN_OF_RELATION,
+    ZERO,
     Element,
     Field,
-    NeedsCapacity,
-    NeedsFiner,
-    OutOfTime,
-    TooLarge,
-    Undefined,
+    NeedsCapacityError,
+    NeedsFinerError,
+    TooLargeError,
+    UndefinedError,
     hashed,
+    signs_of_product,
+    signs_of_square,
 )
 from tpsym.verify.generators import element_key
 from tpsym.verify.radicals import canonical, expression
+from tpsym.verify.solve import solved
 from tpsym.verify.translate import Translation
 
 T = TypeVar("T")
@@ -47,7 +53,7 @@ class NormalForm:
     expr: sp.Expr
 
 
-class Unsupported(ArithmeticError):
+class UnsupportedError(ArithmeticError):
     """The expression has no normal form within the limits."""
 
 
@@ -58,7 +64,7 @@ def normal(
     relations: Iterable[Relational] = (),
     deadline: float | None = None,
 ) -> NormalForm:
-    """The normal form, named values expanded; raises :class:`Unsupported` where there is none.
+    """The normal form, named values expanded; raises :class:`UnsupportedError` where there is none.
 
     ``relations`` are facts: equations are used as substitutions where they can be solved without a
     case distinction, inequalities give the sign of their difference.
@@ -73,7 +79,7 @@ def normal(
     try:
         return _attempt(form, used, definitions, tuple(relations), deadline)
     except (ArithmeticError, RecursionError) as error:
-        raise Unsupported(str(error)) from error
+        raise UnsupportedError(str(error)) from error
 
 
 def normal_expression(
@@ -82,7 +88,7 @@ def normal_expression(
     """The expression with fractions cancelled and roots combined, or unchanged if that is out of reach."""
     try:
         return normal(expr, relations=relations, deadline=deadline).expr
-    except Unsupported:
+    except UnsupportedError:
         return expr
 
 
@@ -112,6 +118,37 @@ def is_zero(
             stride *= 2
     except (ArithmeticError, RecursionError):
         return None
+
+
+def signs(
+    expr: sp.Expr,
+    *,
+    definitions: Mapping[sp.Symbol, sp.Expr] = NO_DEFINITIONS,
+    relations: Iterable[Relational] = (),
+    deadline: float | None = None,
+) -> int:
+    """The signs the expression can have where it is defined (all three where nothing is known)."""
+    used = set(needed(expr, definitions))
+    try:
+        return _attempt(lambda t: _signs(t, expr), used, definitions, tuple(relations), deadline)
+    except (ArithmeticError, RecursionError):
+        return ANY
+
+
+def _signs(translation: Translation, expr: sp.Expr) -> int:
+    field = translation.field
+    a = canonical(field, translation(expr))
+    result = field.signs(a)
+    if result != ANY:
+        return result
+    result = POS
+    for p, allowed in ((a.num, ANY), (a.den, ANY & ~ZERO)):
+        c, factors = field.factors(p)
+        result = signs_of_product(result, POS if c > 0 else NEG)
+        for f, e in factors:
+            sign = field.sign(f) & allowed
+            result = signs_of_product(result, sign if e % 2 else signs_of_square(sign))
+    return result
 
 
 def _verdict(
@@ -171,13 +208,13 @@ def _attempt(
         field = Field(capacity, hints, deadline)
         try:
             return use(_translation(field, expanded, definitions, relations))
-        except NeedsCapacity:
+        except NeedsCapacityError:
             capacity *= 2
             if capacity > MAX_CAPACITY:
-                raise TooLarge() from None
-        except NeedsFiner as finer:
+                raise TooLargeError() from None
+        except NeedsFinerError as finer:
             hints[finer.key] = math.lcm(hints.get(finer.key, 1), finer.order)
-    raise TooLarge()
+    raise TooLargeError()
 
 
 def _translation(
@@ -204,34 +241,7 @@ def _record_fact(translation: Translation, relation: Relational) -> None:
     field = translation.field
     try:
         gap = canonical(field, translation(relation.lhs - relation.rhs))
-    except (Undefined, TooLarge):
+    except (UndefinedError, TooLargeError):
         return
     if gap.den.is_constant() and not gap.num.is_constant():
         field.facts.append((gap.num, SIGN_OF_RELATION[relation.rel_op]))
-
-
-def solved(relations: Iterable[Relational]) -> dict[sp.Symbol, sp.Expr]:
-    """Equations as substitutions: those linear in a symbol with a coefficient that cannot be zero."""
-    result: dict[sp.Symbol, sp.Expr] = {}
-    for relation in relations:
-        if relation.rel_op != "==":
-            continue
-        gap = (relation.lhs - relation.rhs).xreplace(result)
-        for symbol in sorted(gap.free_symbols, key=lambda s: (-len(str(s)), str(s))):
-            found = _solve_linear(gap, symbol)
-            if found is not None:
-                result = {s: e.xreplace({symbol: found}) for s, e in result.items()} | {symbol: found}
-                break
-    return result
-
-
-def _solve_linear(gap: sp.Expr, symbol: sp.Symbol) -> sp.Expr | None:
-    expanded = sp.expand(gap)
-    coefficient = expanded.coeff(symbol, 1)
-    rest = sp.expand(expanded - coefficient * symbol)
-    if rest.has(symbol) or coefficient.has(symbol) or not coefficient.is_nonzero:
-        return None
-    return -rest / coefficient
-
-
-__all__ = ["NormalForm", "OutOfTime", "Unsupported", "is_zero", "needed", "normal", "normal_expression", "solved"]

@@ -22,9 +22,9 @@ from tpsym.verify.field import (
     Element,
     Field,
     Generator,
-    NeedsFiner,
+    NeedsFinerError,
     Poly,
-    Undefined,
+    UndefinedError,
     hashed,
 )
 
@@ -109,12 +109,9 @@ def _absolute_factor(field: Field, f: Poly) -> Element:
     if not sign & NEG:
         return field.element(f)
     expr = sp.Abs(_poly_expression(field, f))
-    made = Generator(hashed("abs", field.key(f)), "abs", expr, sign=_magnitude(sign), order=2, relation=field.times(f, f))
+    key, square = hashed("abs", field.key(f)), field.times(f, f)
+    made = Generator(key, "abs", expr, sign=POS | (sign & ZERO), order=2, relation=square)
     return field.element(field.generator(made))
-
-
-def _magnitude(sign: int) -> int:
-    return POS | (sign & ZERO)
 
 
 def sign_of(field: Field, a: Element) -> Element:
@@ -172,7 +169,8 @@ def _root_poly(field: Field, p: Poly, q: int) -> Element:
     rest = field.context.constant(1 if c > 0 else -1)
     for f, e in factors:
         if not field.sign(f) & NEG:
-            result = field.mul(result, field.mul(field.element(field.power(f, e // q)), _atom_power(field, f, e % q, q)))
+            whole = field.element(field.power(f, e // q))
+            result = field.mul(result, field.mul(whole, _atom_power(field, f, e % q, q)))
             continue
         even, odd = e - e % 2, e % 2
         magnitude = _absolute_factor(field, f)
@@ -185,7 +183,7 @@ def _root_poly(field: Field, p: Poly, q: int) -> Element:
         return result
     sign = field.sign(rest)
     if not sign & POS:
-        raise Undefined("the root of a negative number")
+        raise UndefinedError("the root of a negative number")
     return field.mul(result, _atom_power(field, field.reduce(rest), 1, q))
 
 
@@ -215,15 +213,14 @@ def _atom_power(field: Field, f: Poly, k: int, q: int) -> Element:
     k, q = k // common, q // common
     inner = field.single(f)
     if inner is not None and inner.kind == "root":
-        raise NeedsFiner(inner.key, inner.order * q)
+        raise NeedsFinerError(inner.key, inner.order * q)
     if inner is not None and inner.kind == "exp":
-        raise NeedsFiner(inner.key, inner.fineness * q)
+        raise NeedsFinerError(inner.key, inner.fineness * q)
     key = hashed("root", field.key(f))
     order = field.hints.get(key, q)
     if order % q:
-        raise NeedsFiner(key, math.lcm(order, q))
+        raise NeedsFinerError(key, math.lcm(order, q))
     expr = _poly_expression(field, f) ** sp.Rational(1, order)
     sign = POS if not field.sign(f) & ZERO else NONNEG
     made = Generator(key, "root", expr, sign=sign, order=order, relation=f)
     return field.element(field.power(field.generator(made), k * (order // q)))
-

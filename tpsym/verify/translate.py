@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as made_by
 from types import MappingProxyType
 
 import sympy as sp
@@ -13,7 +14,19 @@ from sympy.core.relational import Relational
 from tpsym import functions as fn
 from tpsym.gauss.expectation import E
 from tpsym.verify import generators as gen
-from tpsym.verify.field import ANY, NEG, NONNEG, POS, ZERO, Element, Field, Generator, Undefined, hashed
+from tpsym.verify.field import (
+    ANY,
+    NEG,
+    NONNEG,
+    POS,
+    SIGN_OF_RELATION,
+    ZERO,
+    Element,
+    Field,
+    Generator,
+    UndefinedError,
+    hashed,
+)
 from tpsym.verify.radicals import absolute, canonical, root, sign_of
 
 MAX_POWER = 400
@@ -26,7 +39,7 @@ class Translation:
     field: Field
     expanded: Mapping[sp.Symbol, Element]
     substitutions: Mapping[sp.Symbol, sp.Expr]
-    done: dict[sp.Basic, Element] = field(default_factory=dict)
+    done: dict[sp.Basic, Element] = made_by(default_factory=dict)
 
     def __call__(self, expr: sp.Expr) -> Element:
         found = self.done.get(expr)
@@ -104,7 +117,7 @@ class Translation:
         if isinstance(expr, sp.Function) and expr.args:
             arguments = tuple(canonical(f, self(a)) for a in expr.args)
             return gen.opaque(f, type(expr).__name__, arguments, expr)
-        raise Undefined(f"no rule for {type(expr).__name__}")
+        raise UndefinedError(f"no rule for {type(expr).__name__}")
 
     def _extremum(self, expr: sp.Expr) -> Element:
         f, arguments = self.field, [self(a) for a in expr.args]
@@ -117,7 +130,9 @@ class Translation:
 
     def _piecewise(self, expr: sp.Piecewise) -> Element:
         """The first branch where its condition is decided by signs; otherwise a function of all its parts."""
-        f, names, parts = self.field, [], []
+        f = self.field
+        names: list[str] = []
+        parts: list[Element] = []
         for value, condition in expr.args:
             truth, name, arguments = self._condition(condition)
             if truth is False:
@@ -140,10 +155,10 @@ class Translation:
             parts = [self._condition(c) for c in condition.args]
             name = f"{type(condition).__name__}({', '.join(p[1] for p in parts)})"
             return None, name, tuple(a for p in parts for a in p[2])
-        raise Undefined(f"no rule for the condition {condition}")
+        raise UndefinedError(f"no rule for the condition {condition}")
 
 
-SATISFYING = MappingProxyType({"<": NEG, "<=": NEG | ZERO, ">": POS, ">=": POS | ZERO, "==": ZERO, "!=": NEG | POS})
+SATISFYING = MappingProxyType({**SIGN_OF_RELATION, "==": ZERO})
 """Relation → the signs of the difference at which it holds."""
 
 
@@ -214,30 +229,32 @@ def _acos(f: Field, a: Element) -> Element:
     return f.sub(_half_of(f, gen.pi(f)), gen.asin(f, a))
 
 
-RULES: Mapping[type, Callable[..., Element]] = MappingProxyType({
-    sp.exp: gen.exp,
-    sp.log: gen.log,
-    sp.sin: lambda f, a: gen.cis(f, a)[1],
-    sp.cos: lambda f, a: gen.cis(f, a)[0],
-    sp.tan: _tan,
-    sp.cot: lambda f, a: f.inverse(_tan(f, a)),
-    sp.sinh: lambda f, a: _hyperbolic(f, a)[1],
-    sp.cosh: lambda f, a: _hyperbolic(f, a)[0],
-    sp.tanh: _tanh,
-    sp.asin: gen.asin,
-    sp.acos: _acos,
-    sp.atan: gen.atan,
-    sp.erf: gen.erf,
-    sp.erfc: lambda f, a: f.sub(f.rational(1), gen.erf(f, a)),
-    sp.Abs: absolute,
-    sp.sign: sign_of,
-    fn.step: _step,
-    fn.relu: _relu,
-    fn.leaky_relu: _leaky,
-    fn.Phi: _phi,
-    fn.gelu: lambda f, a: f.mul(a, _phi(f, a)),
-    fn.sigmoid: _sigmoid,
-    fn.softplus: lambda f, a: gen.log(f, f.add(f.rational(1), gen.exp(f, a))),
-    fn.silu: lambda f, a: f.mul(a, _sigmoid(f, a)),
-})
+RULES: Mapping[type, Callable[..., Element]] = MappingProxyType(
+    {
+        sp.exp: gen.exp,
+        sp.log: gen.log,
+        sp.sin: lambda f, a: gen.cis(f, a)[1],
+        sp.cos: lambda f, a: gen.cis(f, a)[0],
+        sp.tan: _tan,
+        sp.cot: lambda f, a: f.inverse(_tan(f, a)),
+        sp.sinh: lambda f, a: _hyperbolic(f, a)[1],
+        sp.cosh: lambda f, a: _hyperbolic(f, a)[0],
+        sp.tanh: _tanh,
+        sp.asin: gen.asin,
+        sp.acos: _acos,
+        sp.atan: gen.atan,
+        sp.erf: gen.erf,
+        sp.erfc: lambda f, a: f.sub(f.rational(1), gen.erf(f, a)),
+        sp.Abs: absolute,
+        sp.sign: sign_of,
+        fn.step: _step,
+        fn.relu: _relu,
+        fn.leaky_relu: _leaky,
+        fn.Phi: _phi,
+        fn.gelu: lambda f, a: f.mul(a, _phi(f, a)),
+        fn.sigmoid: _sigmoid,
+        fn.softplus: lambda f, a: gen.log(f, f.add(f.rational(1), gen.exp(f, a))),
+        fn.silu: lambda f, a: f.mul(a, _sigmoid(f, a)),
+    }
+)
 """Function → its normal form from those of its arguments."""
