@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import sympy as sp
 
 from tpsym.functions import NONLINEARITIES, delta
 from tpsym.gauss import E, expect
+from tpsym.report.bibliography import references
 from tpsym.report.latex import latex
 from tpsym.simulate.payload import compile_payload
 
@@ -156,11 +156,9 @@ def rule_sources() -> dict[str, str]:
 
 
 def test_every_source_is_in_the_bibliography() -> None:
-    bibliography = (ROOT / "references.bib").read_text(encoding="utf-8")
-    keys = set(re.findall(r"^@\w+\{([^,\s]+),", bibliography, re.MULTILINE))
     sources = rule_sources()
     assert sources
-    assert {key: where for key, where in sources.items() if key not in keys} == {}
+    assert {key: where for key, where in sources.items() if key not in references()} == {}
 
 
 # --- nonlinearities --------------------------------------------------------------------------------
