@@ -95,7 +95,7 @@ def verify(
 
     programs = [api.load(file, settings=api.parse_settings(settings)) for file in files]
     results = [(str(file), api.claim_results(program)) for file, program in zip(files, programs, strict=True)]
-    runs = [api.simulate_claims(program) for program in programs] if with_runs else []
+    runs = [api.simulate(program, progress=True) for program in programs] if with_runs else []
     show_verdicts(results, runs, as_json=as_json)
     verdicts = {claim.verdict for _, claims in results for claim in claims}
     if "refuted" in verdicts:

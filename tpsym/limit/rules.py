@@ -198,10 +198,10 @@ def z_dot(limit: Limit, node: int) -> Expr:
     _, x = limit.z(instruction.vector).leading()
     if is_smooth(x):
         coefficients = [scaled(factor, limit.expectation(limit.slope(instruction.vector, limit._hat[p]))) for p in earlier]
-        how = "derivative form"
+        how = ""
     else:
         coefficients = covariance_solve(limit, instruction, earlier, matrix)
-        how = "covariance-solve form (Remark 2.12), where no derivative exists"
+        how = "covariance-solve form (Remark 2.12): there is no derivative"
     parts = [
         a * limit.z(limit.program[p].vector).leading()[1]  # type: ignore[union-attr]
         for a, p in zip(coefficients, earlier, strict=True)

@@ -18,6 +18,7 @@ from tpsym.program.evaluate import (
     wrong_arity,
 )
 from tpsym.program.instructions import Dimension
+from tpsym.program.names import mentioned
 from tpsym.program.operators import same_size, shape_error, trace
 from tpsym.program.scope import MAX_CALLS, Context, Scope, integer, lookup, not_available, unknown_name
 from tpsym.program.values import (
@@ -32,6 +33,7 @@ from tpsym.program.values import (
     Nonlinearity,
     Operator,
     Scalar,
+    Unavailable,
     Value,
     VectorValue,
     describe,
@@ -47,6 +49,22 @@ LATER = {
     "ntk": "the tangent kernel",
 }
 """Functions of the language whose meaning is not available yet."""
+
+def require_available(node: Any, scope: Scope, *, seen: frozenset[str] = frozenset()) -> None:
+    """Refuse a question that rests on a construct without a meaning yet, before anything else in it.
+
+    Raises:
+        TpError: ``not-available``, at the name.
+    """
+    for name in mentioned(node):
+        value = scope.find(name.id)
+        if value is None and name.id in LATER:
+            raise not_available(LATER[name.id], name.span)
+        if isinstance(value, Unavailable):
+            raise not_available(value.what, name.span)
+        if isinstance(value, Macro) and name.id not in seen:
+            require_available(value.definition, value.scope, seen=seen | {name.id})
+
 
 LIMIT_NAMES = ("Z", "Zhat", "Zdot", "lim", "nngp", "E")
 

@@ -10,6 +10,7 @@ from sympy import Expr
 
 from tpsym.errors import TpError, fail
 from tpsym.program.blocks import assign, loop
+from tpsym.program.calls import BUILTINS, LATER, LIMIT_NAMES
 from tpsym.program.declare import (
     constants,
     declare_fn,
@@ -18,7 +19,8 @@ from tpsym.program.declare import (
     declare_random,
     declare_size,
 )
-from tpsym.program.scope import Context, Scope
+from tpsym.program.names import unresolved
+from tpsym.program.scope import Context, Scope, unknown_name
 from tpsym.program.values import Function, Macro, Unavailable
 from tpsym.syntax import tree
 
@@ -65,10 +67,21 @@ def elaborate(file: tree.File, *, overrides: Mapping[str, Expr] = NOTHING) -> Mo
                 claims.append(statement)
             case _:
                 declare(context, statement)
-    unknown = set(overrides) - {s.name for s in context.parameters} - set(context.scope.names)
+    resolve_names(context, file)
+    declared = {s.name for s in context.parameters} | set(context.scope.names) | set(context.data)
+    unknown = {name for name in overrides if not name.startswith("dot(")} - declared
     if unknown:
         raise fail("unknown-name", f"--set: the file declares no {', '.join(sorted(unknown))}")
     return Model(file, context, tuple(assumptions), tuple(questions), tuple(claims))
+
+
+def resolve_names(context: Context, file: tree.File) -> None:
+    """Report names nobody defines in functions and definitions, called or not."""
+    known = frozenset(context.scope.known()) | frozenset(BUILTINS) | frozenset(LIMIT_NAMES) | frozenset(LATER)
+    for statement in file.statements:
+        if isinstance(statement, tree.Def | tree.Let):
+            for name in unresolved(statement, known):
+                raise unknown_name(name.text, name.span, iter(known))
 
 
 def declare(context: Context, statement: tree.Statement) -> None:

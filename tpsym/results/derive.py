@@ -11,6 +11,7 @@ from sympy import Expr, Function, Symbol
 from tpsym.derivation import Step
 from tpsym.errors import Diagnostic, Span, TpError, fail
 from tpsym.limit.variables import label_latex
+from tpsym.program.calls import require_available
 from tpsym.program.elaborate import Model
 from tpsym.program.evaluate import evaluate
 from tpsym.program.instructions import is_scalar
@@ -60,12 +61,13 @@ def derive(model: Model, side: LimitQuestions) -> Derived:
             if error.diagnostics[0].code != "not-available":
                 raise
             refused.extend(error.diagnostics)
-    return Derived(tuple(answers), tuple(refused))
+    return Derived(tuple(answers), tuple({d.message: d for d in reversed(refused)}.values())[::-1])
 
 
 def _answer(model: Model, side: LimitQuestions, question: tree.Derive, told: set[int]) -> Iterable[Answer]:
     text = format_expression(question.value)
     side.asked.clear()
+    require_available(question.value, model.context.scope)
     value = evaluate(model.context, question.value, model.context.scope)
     if isinstance(value, Kernel):
         yield from _kernel_answers(model, side, value, text, question.span, told)

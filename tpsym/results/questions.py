@@ -13,8 +13,9 @@ from tpsym.limit.interpret import Limit
 from tpsym.limit.scalars import ScalarLimit, covariance, mean, scalar_limit
 from tpsym.limit.series import Grows, SizeUnknown
 from tpsym.program.arithmetic import plain
-from tpsym.program.calls import inner_value, run, take
+from tpsym.program.calls import inner_value, label_of, run, take
 from tpsym.program.evaluate import evaluate, wrong_arity
+from tpsym.program.instructions import Dimension
 from tpsym.program.scope import Context, Scope
 from tpsym.program.values import (
     Function,
@@ -42,6 +43,21 @@ class NoLimit(Exception):
         self.span = span
 
 
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A limit that was asked for, in terms of what can be measured at finite width.
+
+    ``kind`` is ``mean`` (one part), ``variance`` (one) or ``covariance`` (two scalars); a part is an
+    expression over nodes with the width to average it over (``None``: a scalar). ``part`` marks what
+    has no finite-width counterpart of its own: the hat or dot part of a vector.
+    """
+
+    name: str
+    kind: str
+    parts: tuple[tuple[Expr, Dimension | None], ...]
+    limit: Expr
+
+
 @dataclass(slots=True)
 class LimitQuestions:
     """Answers limit-side expressions with a :class:`Limit`; ``asked`` collects the nodes they rest on.
@@ -54,6 +70,7 @@ class LimitQuestions:
     limit: Limit
     dry: bool = False
     asked: set[int] = field(default_factory=set)
+    log: list[Quantity] | None = None
 
     def call(self, name: str) -> Handler | None:
         handlers: dict[str, Handler] = {
@@ -77,8 +94,31 @@ class LimitQuestions:
             return Scalar(_fresh(x.expr))
         with _reasons(span):
             if isinstance(x, Scalar):
-                return Scalar(mean(self.limit, [scalar_limit(self.limit, x.expr)]))
-            return Scalar(self.limit.mean(self.limit.series(x.expr)).limit())
+                value = mean(self.limit, [scalar_limit(self.limit, x.expr)])
+                self._log(span, "mean", ((x.expr, None),), value)
+            else:
+                value = self.limit.mean(self.limit.series(x.expr)).limit()
+                self._log(span, "mean", ((x.expr, x.dimension),), value)
+        return Scalar(value)
+
+    def _log(
+        self, span: Span, kind: str, parts: tuple[tuple[Expr, Dimension | None], ...], limit: Expr, *,
+        name: str | None = None,
+    ) -> None:
+        if self.log is None or not any(e.free_symbols & self.context.nodes.keys() for e, _ in parts):
+            return
+        if any(s.name.startswith(("$hat", "$dot")) for e, _ in parts for s in e.free_symbols):
+            kind = "part"
+        self.log.append(Quantity(name or self._text(span, parts), kind, parts, limit))
+
+    def _text(self, span: Span, parts: tuple[tuple[Expr, Dimension | None], ...]) -> str:
+        """The question as written, or with nodes by name where one text stands for several."""
+        from tpsym.limit.variables import node_label
+
+        program = self.context.builder.program()
+        names = {s: Symbol(node_label(program, k)) for s, k in self.context.nodes.items()}
+        text = ", ".join(str(e.xreplace(names)) for e, _ in parts)
+        return f"E[{text}]" if parts[0][1] is not None or len(parts) == 1 else text
 
     def _ask(self, expr: Expr) -> None:
         nodes = self.context.nodes
@@ -139,7 +179,14 @@ class LimitQuestions:
         if self.dry:
             return Scalar(_fresh(x.expr))
         with _reasons(node.span):
-            return self._law(scalar_limit(self.limit, x.expr), node.span)
+            law = self._law(scalar_limit(self.limit, x.expr), node.span)
+        text = self._text(node.span, ((x.expr, None),))[2:-1]
+        if isinstance(law, GaussianLaw):
+            self._log(node.span, "mean", ((x.expr, None),), law.mean, name=f"mean of {text}")
+            self._log(node.span, "variance", ((x.expr, None),), law.variance, name=f"variance of {text}")
+        elif isinstance(law, Scalar):
+            self._log(node.span, "mean", ((x.expr, None),), law.expr, name=f"lim {text}")
+        return law
 
     def _law(self, found: ScalarLimit, span: Span) -> Value:
         if not found.noise:
@@ -173,13 +220,25 @@ class LimitQuestions:
             return _fresh(first.expr + second.expr)
         with _reasons(span):
             if isinstance(first, VectorValue) and isinstance(second, VectorValue):
-                return self.limit.mean(self.limit.series(first.expr * second.expr)).limit()
+                value = self.limit.mean(self.limit.series(first.expr * second.expr)).limit()
+                self._log(span, "mean", ((first.expr * second.expr, first.dimension),), value)
+                return value
             limits = [scalar_limit(self.limit, v.expr) for v in (first, second)]
             if not any(v.noise for v in limits):
                 raise NoLimit("the output tends to a number, not to a Gaussian process", span)
             if not all(v.gaussian for v in limits):
                 raise NoLimit("the limit of the output is not Gaussian", span)
-            return covariance(self.limit, *limits)
+            value = covariance(self.limit, *limits)
+        name = f"{kernel.kind}({self._function(kernel)})({', '.join(label_of(self.context, a) for a in (x, y))})"
+        self._log(span, "covariance", ((first.expr, None), (second.expr, None)), value, name=name)
+        return value
+
+    def _function(self, kernel: Kernel) -> str:
+        function = kernel.function
+        if isinstance(function, Function):
+            return function.name
+        indices = f"[{', '.join(map(str, function.indices))}]" if function.indices is not None else ""
+        return f"{function.function.name}.{function.name}{indices}"
 
     def _output(self, kernel: Kernel, x: Value, span: Span) -> Scalar | VectorValue:
         function = kernel.function

@@ -1,0 +1,124 @@
+"""What the commands print and write."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tpsym.errors import fail
+
+if TYPE_CHECKING:
+    from tpsym.api import Program
+    from tpsym.report.document import Report
+    from tpsym.results.answers import ClaimResult
+    from tpsym.verify.runs import Runs
+
+ENDINGS = {".md": "markdown", ".tex": "latex", ".html": "html", ".json": "json", ".txt": "text"}
+
+
+def terminal_columns() -> int:
+    """The width of the terminal, or 80 where there is none."""
+    return min(shutil.get_terminal_size((80, 24)).columns, 120) if sys.stdout.isatty() else 80
+
+
+def deliver(report: Report, *, kind: str | None, output: Path | None, pdf: bool, source: Path) -> None:
+    """Print a report, or write it, or typeset it."""
+    from tpsym.report.output import pdf as typeset
+    from tpsym.report.output import write
+
+    if pdf or (kind is None and output is not None and output.suffix == ".pdf"):
+        target = output or source.with_suffix(".pdf")
+        typeset(report.to_latex(), target)
+        click.echo(f"wrote {target}", err=True)
+        return
+    if kind is None:
+        kind = ENDINGS.get(output.suffix, "text") if output is not None else "text"
+    if kind == "text":
+        text = report.to_text(columns=terminal_columns(), color=output is None and sys.stdout.isatty())
+    else:
+        text = getattr(report, f"to_{kind}")()
+    if output is None:
+        click.echo(text, nl=not text.endswith("\n"))
+        return
+    write(output, text)
+    click.echo(f"wrote {output}", err=True)
+
+
+def show_verdicts(
+    results: Sequence[tuple[str, tuple[ClaimResult, ...]]], runs: Sequence[Runs], *, as_json: bool
+) -> None:
+    """The verdicts on every claim, and what was measured at finite width."""
+    from tpsym.report.verdicts import verdicts_json, verdicts_text
+
+    if as_json:
+        text = verdicts_json(results)
+        if runs:
+            document = json.loads(text)
+            for entry, measured in zip(document["files"], runs, strict=True):
+                add_runs(entry, measured)
+            text = json.dumps(document, indent=2, ensure_ascii=False)
+        click.echo(text)
+        return
+    click.echo(verdicts_text(results, width=terminal_columns(), color=sys.stdout.isatty()), nl=False)
+    for measured in runs:
+        click.echo("")
+        show_simulation(measured)
+
+
+def add_runs(entry: dict[str, object], measured: Runs) -> None:
+    """Estimates with their intervals, per claim, into the JSON of a file."""
+    judged = measured.result.judge()
+    claims = entry["claims"]
+    assert isinstance(claims, list)
+    for claim in claims:
+        claim["simulation"] = [
+            {
+                "quantity": name,
+                "limit": measured.result[name].limit,
+                "agrees": judged[name].agrees if name in judged else None,
+                "estimates": [
+                    {"n": e.n, "value": e.value, "standard_error": e.standard_error, "low": e.low, "high": e.high}
+                    for e in measured.result[name].estimates
+                ],
+            }
+            for name in measured.claims.get(claim["label"], ())
+        ]
+
+
+def show_simulation(runs: Runs) -> None:
+    """The measured limits as a table."""
+    from tpsym.simulate import render
+
+    if runs.values:
+        settings = ", ".join(f"{name} = {value}" for name, value in sorted(runs.values.items()))
+        click.echo(click.wrap_text(f"At {settings}.", terminal_columns()) + "\n")
+    click.echo(render(runs.result, columns=terminal_columns()), nl=False)
+    if runs.skipped:
+        click.echo(f"\nNot measurable on their own: {', '.join(runs.skipped)}")
+
+
+def draw(program: Program, output: Path | None) -> None:
+    """The graph of everything the file computes or asks about, as DOT, SVG or JSON."""
+    from tpsym import api
+    from tpsym.program.printer import to_dot, to_json
+    from tpsym.report.drawing import to_svg
+    from tpsym.report.output import write
+
+    api.check_all(program)
+    graph = program.model.context.builder.program()
+    writers = {".svg": to_svg, ".dot": to_dot, ".json": to_json}
+    ending = output.suffix if output is not None else ".dot"
+    if ending not in writers:
+        raise fail("bad-ending", f"cannot write a graph to {output}", expected="a path ending in .svg, .dot or .json")
+    text = writers[ending](graph)
+    if output is None:
+        click.echo(text)
+        return
+    write(output, text)
+    click.echo(f"wrote {output}", err=True)

@@ -1,0 +1,166 @@
+"""The limits a file asks for, measured at finite width."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import sympy as sp
+from sympy import Expr, Symbol
+
+from tpsym.errors import TpError, fail
+from tpsym.gauss.numeric import value as ball_value
+from tpsym.program.elaborate import Model
+from tpsym.program.evaluate import evaluate
+from tpsym.program.values import Kernel
+from tpsym.results.derive import default_inputs, needed
+from tpsym.results.numbers import rational
+from tpsym.results.questions import LimitQuestions, NoLimit, Quantity
+from tpsym.simulate import Covariance, Mean, SimulationResult, Variance, terminal_progress
+from tpsym.simulate import simulate as run
+from tpsym.verify.claims import assumption, cases, domain_of
+from tpsym.verify.domain import points
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """A simulation, the values of the parameters it was run at, and which quantities belong to which claim."""
+
+    result: SimulationResult
+    values: Mapping[str, str]
+    claims: Mapping[str, tuple[str, ...]]
+    skipped: tuple[str, ...] = ()
+
+
+def simulate(
+    model: Model, side: LimitQuestions, *, widths: Sequence[int], seeds: int, overrides: Mapping[str, Any],
+    progress: bool = False,
+) -> Runs:
+    """Measure every limit that the questions and claims of a file mention.
+
+    Parameters have their defaults or settings; one without gets a simple admissible value, which is reported.
+
+    Raises:
+        TpError: nothing in the file can be measured.
+    """
+    claims = wanted(model, side)
+    quantities: dict[str, Quantity] = {q.name: q for found in claims.values() for q in found}
+    skipped = tuple(name for name, q in quantities.items() if q.kind == "part")
+    measured = {name: q for name, q in quantities.items() if q.kind != "part"}
+    if not measured:
+        raise fail("nothing-to-simulate", "the file asks for no limit that can be measured at finite width")
+    values = point(model, side, [q.limit for q in measured.values()], overrides)
+    definitions = side.limit.definitions
+    limits = {name: float(ball_value(q.limit, values, definitions=dict(needed(q.limit, definitions)))[0].value)
+              for name, q in measured.items()}
+    plan = {name: quantity_nodes(side, q) for name, q in measured.items()}
+    numbers = {s: float(v) for s, v in values.items()}
+    with terminal_progress() if progress else nullcontext() as bar:
+        result = run(side.context.builder.program(), plan, widths=widths, seeds=seeds, values=numbers,
+                     functions=stand_ins(model), limits=limits, progress=bar)
+    shown = {s.name: str(v) if v.denominator < 10**6 else f"{float(v):.6g}" for s, v in values.items()}
+    names = {label: tuple(q.name for q in found if q.kind != "part") for label, found in claims.items()}
+    return Runs(result, shown, names, skipped)
+
+
+def wanted(model: Model, side: LimitQuestions) -> dict[str, list[Quantity]]:
+    """The quantities behind each claim (under its label) and each question (under its text)."""
+    found: dict[str, list[Quantity]] = {}
+    for question in model.questions:
+        with _Logging(side) as log:
+            value = evaluate(model.context, question.value, model.context.scope)
+            if isinstance(value, Kernel):
+                inputs = default_inputs(model.context.scope)
+                for other in inputs[:2]:
+                    side.kernel(value, inputs[0][1], other[1], question.span)
+        found[f"derive, line {question.span.line}"] = log
+    for claim in model.claims:
+        with _Logging(side) as log:
+            for case in cases(model, side, claim):
+                del case
+        found[claim.label] = log
+    return {label: list({q.name: q for q in log}.values()) for label, log in found.items() if log}
+
+
+class _Logging:
+    """Collects the quantities asked for; refusals end the block quietly, they are the verdicts' business."""
+
+    def __init__(self, side: LimitQuestions) -> None:
+        self.side = side
+        self.log: list[Quantity] = []
+
+    def __enter__(self) -> list[Quantity]:
+        self.side.log = self.log
+        return self.log
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        self.side.log = None
+        if isinstance(error, NoLimit):
+            return True
+        return isinstance(error, TpError) and error.diagnostics[0].code == "not-available"
+
+
+def quantity_nodes(side: LimitQuestions, quantity: Quantity) -> Mean | Variance | Covariance:
+    """What to measure, as instructions of the program."""
+    context = side.context
+    nodes = []
+    for expr, dimension in quantity.parts:
+        node = context.nodes.get(expr)
+        if node is None or dimension is not None:
+            node = context.builder.moment(expr, context.nodes, dimension)
+        nodes.append(node)
+    if quantity.kind == "mean":
+        return Mean((nodes[0],))
+    if quantity.kind == "variance" or nodes[0] == nodes[-1]:
+        return Variance(nodes[0])
+    return Covariance(nodes[0], nodes[1])
+
+
+def point(
+    model: Model, side: LimitQuestions, limits: Sequence[Expr], overrides: Mapping[str, Any]
+) -> dict[Symbol, Fraction]:
+    """A value for every parameter: settings and defaults first, then a simple admissible point."""
+    context = model.context
+    fixed: dict[Symbol, Expr] = {}
+    symbols = set(context.grams.values()) | set(context.parameters)
+    for limit in limits:
+        symbols |= limit.free_symbols
+    definitions = side.limit.definitions
+    for definition in definitions.values():
+        symbols |= definition.free_symbols
+    for symbol in symbols - definitions.keys():
+        given = overrides.get(symbol.name, context.parameters.get(symbol))
+        number = rational(given) if isinstance(given, Expr) else None
+        if number is not None:
+            fixed[symbol] = sp.Rational(number.numerator, number.denominator)
+    conditions = tuple(c for node in model.assumptions for c in assumption(model, node))
+    expr = sp.Add(*((symbols - definitions.keys()) - fixed.keys()))
+    domain = domain_of(context, expr, {}, conditions, fixed)
+    for candidate in points(domain, definitions={}):
+        exact = {s: sp.Rational(v.numerator, v.denominator) for s, v in candidate.values.items()} | fixed
+        for s, e in candidate.implied.items():
+            exact[s] = e.xreplace(exact)
+        return {s: number for s, e in exact.items() if (number := rational(e)) is not None}
+    raise fail("no-point", "no admissible values of the parameters were found", fix="give them with --set")
+
+
+def stand_ins(model: Model) -> dict[str, Any]:
+    """A concrete function for each unknown one of the file: tanh of the sum of its arguments."""
+    import numpy as np
+
+    def tanh(*z: Any) -> Any:
+        return np.tanh(sum(z))
+
+    def slope(*z: Any) -> Any:
+        return 1 - np.tanh(sum(z)) ** 2
+
+    table: dict[str, Any] = {}
+    for name in model.context.unknown_functions:
+        table |= {name: tanh, f"{name}'": slope}
+    return table
+
+
+__all__ = ["Runs", "replace", "simulate", "wanted"]
