@@ -285,7 +285,7 @@ def value(
     limit: int = 2048,
     deadline: float | None = None,
 ) -> tuple[Numeric, int]:
-    """The value and its number of certain digits: precision grows until ``digits`` are, or to ``limit`` bits."""
+    """The value, and how many digits are certain; precision grows until ``digits`` are, up to ``limit``."""
     bits = max(64, int(digits * 3.33) + 24)
     while True:
         found = enclose(

@@ -237,7 +237,7 @@ def _plane(body: sp.Expr, law: Law, value: Value, deadline: float | None) -> Bal
 
 @dataclass(frozen=True)
 class _Density:
-    """The density of (w1, w2): w1 of variance ``first``, w2 − slope·w1 independent of it of variance ``left``."""
+    """The density of (w1, w2): variances ``first`` of w1 and ``left`` of w2 − slope·w1, independent of it."""
 
     first: Ball
     slope: Ball

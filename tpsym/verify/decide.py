@@ -55,7 +55,7 @@ def decide(
     seconds: float = 20.0,
     seed: int = 0,
 ) -> Verdict:
-    """The verdict on ``lhs relation rhs`` for all points of the domain (or of ``<=>`` between conditions), within about ``seconds``.
+    """The verdict on ``lhs relation rhs`` on the domain, within about ``seconds``; ``<=>`` is between conditions.
 
     With a ``tolerance`` the claim is |lhs − rhs| ≤ tolerance.
     """
@@ -115,7 +115,7 @@ def _audited(
     deadline: float,
     seed: int,
 ) -> Verdict:
-    """A proof, unless the claim is empty or (which would be a fault of the prover) evaluation contradicts it."""
+    """A proof, unless the claim is empty or evaluation contradicts it (which would be a fault here)."""
     outcome = compare(
         lhs,
         rhs,

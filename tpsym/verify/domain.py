@@ -218,17 +218,18 @@ def _fits(symbol: sp.Symbol, x: Any) -> bool:
     """Whether the value is allowed by the symbol's assumptions."""
     if not x.is_finite():
         return False
+    whole = x.is_exact() and x.is_integer()
     checks = (
-        (symbol.is_positive, lambda: x > 0),
-        (symbol.is_negative, lambda: x < 0),
-        (symbol.is_nonnegative, lambda: x >= 0),
-        (symbol.is_nonpositive, lambda: x <= 0),
-        (symbol.is_nonzero, lambda: x > 0 or x < 0),
-        (symbol.is_integer, lambda: x.is_exact() and x.is_integer()),
-        (symbol.is_even, lambda: x.is_exact() and (x / 2).is_integer()),
-        (symbol.is_odd, lambda: x.is_exact() and not (x / 2).is_integer()),
+        (symbol.is_positive, x > 0),
+        (symbol.is_negative, x < 0),
+        (symbol.is_nonnegative, x >= 0),
+        (symbol.is_nonpositive, x <= 0),
+        (symbol.is_nonzero, x > 0 or x < 0),
+        (symbol.is_integer, whole),
+        (symbol.is_even, whole and (x / 2).is_integer()),
+        (symbol.is_odd, whole and not (x / 2).is_integer()),
     )
-    return all(bool(check()) for assumed, check in checks if assumed)
+    return all(fits for assumed, fits in checks if assumed)
 
 
 def _matrix(gram: Gram, point: Point, evaluation: Evaluation) -> list[list[Any]]:

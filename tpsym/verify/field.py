@@ -19,6 +19,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
 
@@ -92,6 +93,11 @@ class Generator:
     relation: Poly = None
     argument: Element | None = None
     fineness: int = 1
+
+    @property
+    def parts(self) -> int:
+        """How many of these make the function that ``key`` names."""
+        return self.order if self.kind == "root" else self.fineness
 
 
 def signs_of_product(a: int, b: int) -> int:
@@ -258,7 +264,7 @@ class Field:
         return c, result
 
     def primitive(self, p: Poly) -> tuple[Any, Poly]:
-        """(c, f): p = c f, f with coprime integer coefficients, nonnegative if known, else of canonical sign."""
+        """(c, f): p = c f, f of coprime integer coefficients, ≥ 0 if known, else of canonical sign."""
         coefficients = [fmpq(c) for c in p.coeffs()]
         den = math.lcm(*(int(c.q) for c in coefficients))
         num = math.gcd(*(int(c.p) * (den // int(c.q)) for c in coefficients))
@@ -270,12 +276,13 @@ class Field:
         return content, f
 
     def label(self, exponents: tuple[int, ...]) -> str:
-        """A name for a monomial that does not depend on the order of the generators."""
-        return "*".join(sorted(f"{self.generators[i].key}^{e}" for i, e in enumerate(exponents) if e))
+        """A name for a monomial that depends neither on the order nor on the fineness of the generators."""
+        powers = ((self.generators[i], e) for i, e in enumerate(exponents) if e)
+        return "*".join(sorted(f"{g.key}^{Fraction(int(e), g.parts)}" for g, e in powers))
 
     def leading_sign(self, p: Poly) -> int:
         """The sign of a coefficient chosen independently of the order of the generators."""
-        _, c = max(p.terms(), key=lambda term: (sum(term[0]), self.label(term[0])))
+        _, c = max(p.terms(), key=lambda term: self.label(term[0]))
         return 1 if c > 0 else -1
 
     def sign(self, p: Poly) -> int:

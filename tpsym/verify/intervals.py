@@ -293,18 +293,19 @@ def _judge_tolerance(
 
 def _fails(relation: Relation, gap: Ball) -> bool:
     """Whether ``gap relation 0`` certainly fails."""
-    return {
+    tests: dict[str, Callable[[], bool]] = {
         "==": lambda: not gap.contains(0),
-        "!=": lambda: bool(gap.is_zero()),
+        "!=": lambda: gap.is_zero(),
         "<": lambda: gap >= 0,
         "<=": lambda: gap > 0,
         ">": lambda: gap <= 0,
         ">=": lambda: gap < 0,
-    }[relation]()
+    }
+    return bool(tests[relation]())
 
 
 def _strict(relation: Relation, gap: Ball) -> bool:
-    return {"!=": lambda: not gap.contains(0), "<": lambda: gap < 0, ">": lambda: gap > 0}[relation]()
+    return bool(not gap.contains(0) if relation == "!=" else gap < 0 if relation == "<" else gap > 0)
 
 
 def _digits(gap: Ball, left: Ball, right: Ball) -> int:

@@ -78,7 +78,7 @@ def normal(
 
     try:
         return _attempt(form, used, definitions, tuple(relations), deadline)
-    except (ArithmeticError, RecursionError) as error:
+    except (ArithmeticError, ValueError, RecursionError) as error:
         raise UnsupportedError(str(error)) from error
 
 
@@ -116,7 +116,7 @@ def is_zero(
             bottom = max(candidates) - stride
             expanded |= {s for s, level in depth.items() if level > bottom}
             stride *= 2
-    except (ArithmeticError, RecursionError):
+    except (ArithmeticError, ValueError, RecursionError):
         return None
 
 
@@ -131,7 +131,7 @@ def signs(
     used = set(needed(expr, definitions))
     try:
         return _attempt(lambda t: _signs(t, expr), used, definitions, tuple(relations), deadline)
-    except (ArithmeticError, RecursionError):
+    except (ArithmeticError, ValueError, RecursionError):
         return ANY
 
 
