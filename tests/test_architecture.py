@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import sympy as sp
 
 from tpsym.functions import NONLINEARITIES, delta
 from tpsym.gauss import E, expect
+from tpsym.gauss.numeric import value
 from tpsym.report.bibliography import references
 from tpsym.report.latex import latex
 from tpsym.simulate.payload import compile_payload
@@ -184,9 +186,9 @@ def test_a_nonlinearity_has_a_derivative(name: str) -> None:
     at = compile_payload(APPLIED[name], functions={})
     point, other, step = 0.37, 0.81, 1e-6
     if not slope.has(delta, sp.DiracDelta):
-        value = compile_payload(slope.replace(sp.Heaviside, lambda u, *_: sp.Heaviside(u, 0)), functions={})
+        slope_at = compile_payload(slope.replace(sp.Heaviside, lambda u, *_: sp.Heaviside(u, 0)), functions={})
         difference = at({"z": point + step, "w": other}) - at({"z": point - step, "w": other})
-        assert value({"z": point, "w": other}) == pytest.approx(difference / (2 * step), rel=1e-6, abs=1e-6)
+        assert slope_at({"z": point, "w": other}) == pytest.approx(difference / (2 * step), rel=1e-6, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", sorted(NONLINEARITIES))
@@ -208,8 +210,18 @@ def test_a_nonlinearity_has_a_numpy_form(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(NONLINEARITIES))
+def test_a_nonlinearity_has_an_enclosure(name: str) -> None:
+    point = {z: Fraction(3, 7), w: Fraction(1, 5)}
+    number, certain = value(APPLIED[name], point, digits=20)
+    computed = compile_payload(APPLIED[name], functions={})({"z": 3 / 7, "w": 1 / 5})
+    assert number.rigorous
+    assert certain >= 20
+    assert float(number.value) == pytest.approx(computed, rel=1e-13)
+
+
+@pytest.mark.parametrize("name", sorted(NONLINEARITIES))
 def test_a_nonlinearity_has_a_closed_form_or_says_not(name: str) -> None:
     at_z = APPLIED[name]
     product = at_z**2 if at_z.has(w) else at_z * at_z.xreplace({z: w})
-    value = expect(product, [z, w], [[q, q / 3], [q / 3, 1]]).value
-    assert bool(value.atoms(E)) == (name in NO_CLOSED_FORM)
+    mean = expect(product, [z, w], [[q, q / 3], [q / 3, 1]]).value
+    assert bool(mean.atoms(E)) == (name in NO_CLOSED_FORM)
