@@ -12,8 +12,10 @@ from tpsym.gauss.atoms import Raw, raw
 from tpsym.gauss.canonical import canonical
 from tpsym.gauss.degenerate import dependencies
 from tpsym.gauss.existence import existing
+from tpsym.gauss.expectation import E, bound
 from tpsym.gauss.generators import tidied_root
 from tpsym.gauss.parameters import Parameters
+from tpsym.gauss.rebase import Problem, rebased
 from tpsym.gauss.rewrite import Rewriter
 from tpsym.gauss.shape import Shape, reduce_shape
 
@@ -30,20 +32,38 @@ def expect(integrand: Expr, variables: Sequence[Symbol], covariance: Sequence[Se
     """E[integrand] over the variables, centred and jointly Gaussian with this covariance.
 
     The value is a closed form where one is derived; what has none is left as canonical ``E`` atoms.
+    Raises :class:`DivergentExpectation` where the mean provably does not exist.
     """
     names = tuple(raw(i) for i in range(len(variables)))
-    body = sp.sympify(integrand).xreplace(dict(zip(variables, names, strict=True)))
-    rows = [[sp.sympify(c) for c in row] for row in covariance]
-    used = [i for i, v in enumerate(names) if v in body.free_symbols]
-    body = body.xreplace(dependencies([names[i] for i in used], [[rows[i][j] for j in used] for i in used]))
-    body = Rewriter(names)(body)
+    body = renamed(sp.sympify(integrand), dict(zip(variables, names, strict=True)))
+    problem = prepared(Problem(body, names, [[sp.sympify(c) for c in row] for row in covariance]))
+    body = existing(problem.body, problem.variables, problem.rows)
     symbols = Parameters()
-    used = [i for i in used if names[i] in body.free_symbols]
-    body = existing(body, [names[i] for i in used], [[rows[i][j] for j in used] for i in used])
-    matrix = symbols.covariance([[rows[i][j] for j in used] for i in used])
-    shape = Shape(symbols.abstract(body, names), tuple(names[i] for i in used), matrix)
+    matrix = symbols.covariance(problem.rows)
+    shape = Shape(symbols.abstract(body, problem.variables), problem.variables, matrix)
     outcome = reduce_shape(shape)
     return Reduction(substituted(outcome.value, {s: v for v, s in symbols.names.items()}), outcome.rules)
+
+
+def renamed(body: Expr, names: dict[Symbol, Symbol]) -> Expr:
+    """The body in other variables; a mean inside it that binds the same variables is left alone."""
+    binds = any(bound(i + 1) in names for i in range(len(names)))
+    inner = {e: e for e in body.atoms(E) if e.free_symbols.isdisjoint(names)} if binds else {}
+    return body.xreplace({**names, **inner})
+
+
+def prepared(problem: Problem) -> Problem:
+    """The problem rewritten in as few variables as it needs, none a function of the others."""
+    problem = independent(problem)
+    fewer = rebased(problem)
+    return problem if fewer is None else independent(fewer)
+
+
+def independent(problem: Problem) -> Problem:
+    """Dependent variables eliminated, then the integrand rewritten."""
+    problem = problem.restricted()
+    body = problem.body.xreplace(dependencies(problem.variables, problem.rows))
+    return Problem(Rewriter(problem.variables)(body), problem.variables, problem.rows).restricted()
 
 
 def substituted(value: Expr, values: dict[Symbol, Expr]) -> Expr:

@@ -28,7 +28,7 @@ def raw(index: int) -> Symbol:
     return Symbol(f"ζ{index}", real=True)
 
 
-class Raw(Expr):  # type: ignore[misc]
+class Raw(Expr):
     """A mean of ``body`` over centred ``raw`` variables, not yet in canonical form."""
 
     is_commutative = True

@@ -12,11 +12,11 @@ from tpsym.gauss.expand import Group, expand
 from tpsym.gauss.parameters import Parameters
 
 
-class DivergentExpectation(ValueError):
+class DivergentExpectation(ValueError):  # noqa: N818
     """The mean does not exist."""
 
 
-class wild(sp.Function):  # type: ignore[misc]
+class wild(sp.Function):
     """exp of a quadratic whose mean is not known to exist: it is not integrated."""
 
     is_real = True

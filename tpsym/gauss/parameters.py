@@ -45,9 +45,9 @@ class Parameters:
         if expr in variables or expr.is_Rational:
             return expr
         if expr.free_symbols.isdisjoint(variables):
-            if expr.is_Add or expr.is_Mul or (expr.is_Pow and expr.exp.is_Integer and expr.exp > 0):
-                if is_small(expr, limit=12):
-                    return expr.func(*(self.abstract(a, variables) for a in expr.args))
+            algebraic = expr.is_Add or expr.is_Mul or (expr.is_Pow and expr.exp.is_Integer and expr.exp > 0)
+            if algebraic and is_small(expr, limit=12):
+                return expr.func(*(self.abstract(a, variables) for a in expr.args))
             coefficient, rest = expr.as_coeff_Mul()
             return coefficient * self.name(rest) if coefficient.is_Rational else self.name(expr)
         if expr.is_Mul or expr.is_Add:

@@ -11,13 +11,14 @@ from itertools import combinations
 import sympy as sp
 from flint import fmpq
 
-from tpsym.functions import Phi, step
+from tpsym.functions import Phi
 from tpsym.gauss.atoms import raw_atom
+from tpsym.gauss.coincide import without_coincidence, without_constants
 from tpsym.gauss.existence import DivergentExpectation
-from tpsym.gauss.field import Field, Frac
+from tpsym.gauss.field import Field
 from tpsym.gauss.law import Form, Law
 from tpsym.gauss.orthant import arcsine
-from tpsym.gauss.terms import Opaque, Term, is_smooth, parity, slopes, slot, with_scaled
+from tpsym.gauss.terms import Opaque, Term, is_smooth, parity, slopes, with_scaled
 from tpsym.gauss.trig import is_trig, trig_mean
 from tpsym.gauss.values import Algebra, Value
 
@@ -27,10 +28,12 @@ class Reducer:
     """One reduction: the algebra, the auxiliary variables of Phi and erf, the rules used so far."""
 
     algebra: Algebra
+    size: int
     auxiliary: dict[int, sp.Rational] = field(default_factory=dict)
     rules: dict[str, None] = field(default_factory=dict)
     memo: dict[tuple[int, Term], Value] = field(default_factory=dict)
     laws: list[Law] = field(default_factory=list)
+    conditioned: dict[tuple[int, Form], Law] = field(default_factory=dict)
 
     @property
     def field_(self) -> Field:
@@ -41,22 +44,32 @@ class Reducer:
 
     def mean(self, law: Law, term: Term) -> Value:
         """E[term] under the law."""
-        index = next((i for i, known in enumerate(self.laws) if known is law), len(self.laws))
-        if index == len(self.laws):
-            self.laws.append(law)
-        key = (index, term)
+        key = (self.number(law), term)
         if key not in self.memo:
             self.memo[key] = self._mean(law, term)
         return self.memo[key]
 
+    def number(self, law: Law) -> int:
+        """The number of a law, for the memo."""
+        for index, known in enumerate(self.laws):
+            if known is law:
+                return index
+        self.laws.append(law)
+        return len(self.laws) - 1
+
     def _mean(self, law: Law, term: Term) -> Value:
         if term.deltas:
             return self.delta(law, term)
-        factor, reduced = self.settle_constants(law, term)
-        if not factor or reduced is None:
-            return Value({})
+        factor, reduced = without_constants(self.algebra, law, term)
         if reduced != term:
-            return factor * self.mean(law, reduced)
+            return factor * self.mean(law, reduced) if factor else factor
+        simpler = without_coincidence(self.algebra, law, term)
+        if simpler is not None:
+            total = Value({})
+            for weight, part in simpler:
+                if weight:
+                    total = total + weight * self.mean(law, part)
+            return total
         parts = self.blocks(law, term)
         if len(parts) > 1:
             self.used("independence")
@@ -93,8 +106,7 @@ class Reducer:
 
     def variable(self, index: int) -> Form:
         one, zero = self.field_.one, self.field_.zero
-        size = len(self.laws[0].mean)
-        return Form(tuple(one if i == index else zero for i in range(size)), zero)
+        return Form(tuple(one if i == index else zero for i in range(self.size)), zero)
 
     # -- delta --------------------------------------------------------------------------------------
 
@@ -109,74 +121,10 @@ class Reducer:
         density = self.algebra.inverse(self.algebra.sqrt(two_pi * variance))
         if mean:
             density = density * self.algebra.exp(-(mean * mean) / (variance.scale(2)))
-        return density * self.mean(law.conditioned(form), rest)
-
-    # -- constants and coinciding steps -------------------------------------------------------------
-
-    def settle_constants(self, law: Law, term: Term) -> tuple[Value, Term | None]:
-        """Factors without variance become constants, steps of one direction are merged.
-
-        Only conditioning makes a variance vanish here, so a step at 0 is the weak product
-        step·delta = delta/2.
-        """
-        value, steps = self.algebra.one, []
-        for form in term.steps:
-            if law.variance(form):
-                steps.append(form)
-            else:
-                value = value * self.constant_step(law.at(form))
-        kept = self.merged(law, steps)
-        if kept is None:
-            return Value({}), None
-        term = replace(term, steps=tuple(kept))
-        powers = list(term.powers)
-        for i, k in enumerate(term.powers):
-            if k and not law.covariance[i][i]:
-                powers[i] = 0
-                for _ in range(k):
-                    value = value.scale(law.mean[i])
-        constants = [(o, k) for o, k in term.opaques if not any(law.variance(f) for f in o.forms)]
-        for opaque, k in constants:
-            at = {slot(j): self.algebra.ratio(law.at(f)) for j, f in enumerate(opaque.forms)}
-            value = value * self.algebra.opaque(opaque.expr.xreplace(at) ** k)
-        opaques = tuple(p for p in term.opaques if p not in constants)
-        return value, replace(term, powers=tuple(powers), opaques=opaques)
-
-    def constant_step(self, at: Frac) -> Value:
-        if not at:
-            return self.algebra.scalar(self.field_.constant(fmpq(1, 2)))
-        return self.algebra.opaque(step(self.algebra.ratio(at)))
-
-    def merged(self, law: Law, steps: list[Form]) -> list[Form] | None:
-        """Steps with coinciding (opposite) directions reduced to one; None if their product is 0."""
-        kept: list[Form] = []
-        for form in steps:
-            for other in kept:
-                relation = self.compare(law, form, other)
-                if relation == "opposite":
-                    return None
-                if relation == "smaller":
-                    kept[kept.index(other)] = form
-                if relation in ("smaller", "larger", "same"):
-                    break
-            else:
-                kept.append(form)
-        return kept
-
-    def compare(self, law: Law, a: Form, b: Form) -> str:
-        """How step(a) relates to step(b): same, smaller, larger, opposite (product 0) or unrelated."""
-        between, variance = law.between(a, b), law.variance(b)
-        if not between or between * between != law.variance(a) * variance:
-            return "unrelated"
-        ratio = between / variance
-        difference = law.at(a) - ratio * law.at(b)
-        sign = self.algebra.ratio(ratio)
-        gap = self.algebra.ratio(difference)
-        if sign.is_positive:
-            if not difference:
-                return "same"
-            return "smaller" if gap.is_nonpositive else "larger" if gap.is_nonnegative else "unrelated"
-        return "opposite" if sign.is_negative and gap.is_nonpositive else "unrelated"
+        key = (self.number(law), form)
+        if key not in self.conditioned:
+            self.conditioned[key] = law.conditioned(form)
+        return density * self.mean(self.conditioned[key], rest)
 
     # -- Stein --------------------------------------------------------------------------------------
 

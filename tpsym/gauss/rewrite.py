@@ -18,6 +18,9 @@ from sympy import Expr, Symbol
 
 from tpsym.functions import Phi, Unknown, delta, gelu, leaky_relu, relu, sigmoid, silu, softplus, step
 
+TOTAL = (Phi, delta, softplus, Unknown, sp.erf, sp.tanh, sp.sin, sp.cos, sp.exp, sp.atan, sp.asinh)
+"""Functions of all real arguments: these may be split on steps. log(s x) with s = 0 may not."""
+
 
 @dataclass(frozen=True)
 class Affine:
@@ -72,14 +75,15 @@ class Rewriter:
             inner = self._affine(rest) if scale != 1 else None
             return inner and inner.scaled(scale)
         if expr.is_Add:
-            parts = [self._affine(a) for a in expr.args]
-            if any(p is None for p in parts):
-                return None
             total: dict[Symbol, Expr] = {}
-            for part in parts:
+            offsets = []
+            for part in map(self._affine, expr.args):
+                if part is None:
+                    return None
+                offsets.append(part.offset)
                 for v, c in part.coefficients.items():
                     total[v] = total.get(v, sp.S.Zero) + c
-            return Affine(total, sp.Add(*(p.offset for p in parts)))
+            return Affine(total, sp.Add(*offsets))
         return None
 
     def __call__(self, expr: Expr) -> Expr:
@@ -102,6 +106,8 @@ class Rewriter:
             return self(simpler)
         if isinstance(expr, step):
             return self.step(self(expr.args[0]))
+        if not isinstance(expr, TOTAL):
+            return expr
         first = list(expr.args[:2]) if isinstance(expr, Unknown) else []
         arguments = [self(a) for a in expr.args[len(first) :]]
         head: Callable[..., Expr] = lambda *args: self.factor(expr.func(*first, *args))  # noqa: E731
@@ -187,7 +193,8 @@ class Rewriter:
 
     def product_step(self, argument: Expr) -> Expr:
         """step(xy) = step(x) step(y) + (1−step x)(1−step y); an even power or exp > 0 drops out."""
-        factors = [f for f in sp.Mul.make_args(sp.factor_terms(argument)) if not f.is_positive]
+        product = sp.factor(argument) if argument.is_polynomial() else argument
+        factors = [f for f in sp.Mul.make_args(sp.factor_terms(product)) if not f.is_positive]
         signs: list[Expr] = []
         for f in factors:
             base, exponent = f.as_base_exp()

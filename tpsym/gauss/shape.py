@@ -97,9 +97,8 @@ class Evaluator:
         others = [(f, k) for f, k in group.factors if (f, k) not in probits]
         total = Value({})
         for weight, copies in probit_copies(probits):
-            reducer = Reducer(self.algebra, rules=self.rules)
             law, auxiliary = self.extended(copies)
-            reducer.auxiliary = auxiliary
+            reducer = Reducer(self.algebra, len(law.mean), auxiliary, self.rules)
             if copies:
                 reducer.used("probit")
             law, scale = self.exponentials(reducer, law, [(f, k) for f, k in others if isinstance(f, sp.exp)])
