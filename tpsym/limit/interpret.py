@@ -13,7 +13,7 @@ from tpsym.functions import step
 from tpsym.gauss import expect
 from tpsym.limit import rules
 from tpsym.limit.series import Series, SizeUnknown, exact, expand_in, make, maximum
-from tpsym.limit.variables import Variables, family, label_latex, node_label
+from tpsym.limit.variables import Variables, label_latex, node_label
 from tpsym.program.graph import Program
 from tpsym.program.instructions import (
     MatMul,
@@ -28,8 +28,15 @@ from tpsym.program.instructions import (
 )
 from tpsym.program.values import dot_symbol, hat_symbol, node_symbol
 
-NAME_ABOVE = 16
-"""Operations an expression may have before it is given a name of its own."""
+
+def is_monomial(value: Expr) -> bool:
+    """Whether a value is a product of numbers and powers of symbols: too short to deserve a name."""
+    return all(
+        f.is_Rational
+        or f.is_Symbol
+        or (f.is_Pow and (f.base.is_Symbol or f.base.is_Rational) and f.exp.is_Rational)
+        for f in sp.Mul.make_args(value)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,7 @@ class Limit:
     _scalar: dict[int, Series] = field(default_factory=dict)
     _covariance: dict[tuple[Symbol, Symbol], Expr] = field(default_factory=dict)
     _expectation: dict[Expr, tuple[Expr, tuple[str, ...]]] = field(default_factory=dict)
+    _named: dict[Expr, Symbol] = field(default_factory=dict)
     _slope: dict[tuple[int, Symbol], Expr] = field(default_factory=dict)
     _prepared: set[int] = field(default_factory=set)
 
@@ -171,45 +179,71 @@ class Limit:
         return make(terms, maximum(errors) if random else series.error)
 
     def covariance(self, a: Symbol, b: Symbol) -> Expr:
-        """Covariance of two Gaussian symbols."""
-        key = (a, b) if self.variables.owner[a] <= self.variables.owner[b] else (b, a)
-        known = self._covariance.get(key)
-        if known is None:
-            forms = self.variables.forms
-            parts = []
-            for raw, c in forms[key[0]].items():
-                for other, d in forms[key[1]].items():
-                    value = self._raw_covariance(raw, other)
-                    if value != 0:
-                        parts.append(c * d * value)
-            known = self.name_value(sp.Add(*parts), key)
-            self._covariance[key] = known
-        return known
+        """Covariance of two Gaussian symbols, named if it is more than a monomial."""
+        top = self._pair(a, b)
+        todo = [top]
+        while todo:
+            pair = todo[-1]
+            parts = self._parts_of(*pair)
+            missing = [q for q, _ in parts if q not in self._covariance and q != pair]
+            if missing:
+                todo.extend(missing)
+                continue
+            todo.pop()
+            if pair not in self._covariance:
+                raw = [self.variables.is_raw(g) for g in pair]
+                value = self._raw_covariance(*pair) if all(raw) else sp.Add(*(c * self._covariance[q] for q, c in parts))
+                # a hat that only enters a sum needs no name of its own
+                self._covariance[pair] = value if any(raw) else self.name_value(value, pair)
+        self._covariance[top] = self.name_value(self._covariance[top], top)
+        return self._covariance[top]
+
+    def hat_covariance(self, a: Symbol, b: Symbol) -> Expr:
+        """Covariance of two raw Gaussians, without a name."""
+        pair = self._pair(a, b)
+        if pair not in self._covariance:
+            self._covariance[pair] = self._raw_covariance(*pair)
+        return self._covariance[pair]
+
+    def _pair(self, a: Symbol, b: Symbol) -> tuple[Symbol, Symbol]:
+        owner = self.variables.owner
+        return (a, b) if (owner[a], a.name) <= (owner[b], b.name) else (b, a)
+
+    def _parts_of(self, a: Symbol, b: Symbol) -> list[tuple[tuple[Symbol, Symbol], Expr]]:
+        """A covariance in terms of earlier ones: the younger Gaussian written out."""
+        variables = self.variables
+        if variables.independent(a, b):
+            return []
+        young, old = (b, a) if not variables.is_raw(b) else (a, b)
+        if variables.is_raw(young):
+            return [((a, b), S.One)]
+        return [
+            (self._pair(g, old), c) for g, c in variables.forms[young].items() if not variables.independent(g, old)
+        ]
 
     def _raw_covariance(self, a: Symbol, b: Symbol) -> Expr:
         owners = self.variables.owner
         first, second = sorted((owners[a], owners[b]))
-        if family(self.program, first) != family(self.program, second):
+        if self.variables.independent(a, b):
             return S.Zero
         if isinstance(self.program[first], Vector):
             return self.program.covariance(first, second)
-        key = (a, b) if owners[a] <= owners[b] else (b, a)
-        known = self._covariance.get(key)
-        if known is None:
-            known = rules.z_hat_covariance(self, first, second)
-            self._covariance[key] = known
-        return known
+        return rules.z_hat_covariance(self, first, second)
 
     def name_value(self, value: Expr, pair: tuple[Symbol, Symbol]) -> Expr:
-        """The value itself if it is short, otherwise a symbol defined as it."""
-        if sp.count_ops(value) <= NAME_ABOVE:
+        """The value itself if it is a monomial, otherwise a symbol defined as it; equal values share one."""
+        if is_monomial(value):
             return value
+        known = self._named.get(value)
+        if known is not None:
+            return known
         owners = self.variables.owner
         a, b = (self.label(owners[s]) for s in pair)
-        same = pair[0] == pair[1]
         text, latex = covariance_name(a, b)
-        symbol = self.variables.name(text, latex, **({"nonnegative": True} if same else {"real": True}))
+        assumption = {"nonnegative": True} if pair[0] == pair[1] else {"real": True}
+        symbol = self.variables.name(text, latex, **assumption)
         self.definitions[symbol] = value
+        self._named[value] = symbol
         return symbol
 
     # --- derivatives ---------------------------------------------------------------------------------
@@ -221,9 +255,9 @@ class Limit:
         if known is None:
             _, value = self.z(node).leading()
             parts = [
-                sp.diff(value, s).replace(sp.Heaviside, lambda z, *_: step(z)) * self.variables.forms[s].get(raw, S.Zero)
+                sp.diff(value, s).replace(sp.Heaviside, lambda z, *_: step(z)) * self.variables.coefficient(s, raw)
                 for s in value.free_symbols
-                if s in self.variables.forms and raw in self.variables.forms[s]
+                if s in self.variables.forms and not self.variables.independent(s, raw)
             ]
             known = self._slope[key] = sp.Add(*parts)
         return known

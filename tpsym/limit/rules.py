@@ -121,8 +121,7 @@ def z_hat_covariance(limit: Limit, first: int, second: int) -> Expr:
     limit.record(z_hat_covariance.rule, second, left, factor * Mean(x * y))  # type: ignore[attr-defined]
     note = f"by {', '.join(used)}" if used else ""
     limit.record(expectation_rule.rule, second, factor * Mean(x * y), value, note=note)  # type: ignore[attr-defined]
-    pair = (limit._hat[first], limit._hat[second])
-    return limit.name_value(value, pair)
+    return value
 
 
 def scaled(factor: Expr, value: Expr) -> Expr:
@@ -145,10 +144,11 @@ def z_matmul(limit: Limit, node: int) -> Series:
         limit._hat[node], limit._dot[node] = S.Zero, S.Zero
         return x
     top, _ = x.leading()
+    # now, not when they are first asked for: deep programs must not recurse
+    limit.hat_covariance(hat, hat)
     for other in same_products(limit, node):
         if other < node:
-            limit.covariance(limit._hat[other], hat)
-    limit.covariance(hat, hat)
+            limit.hat_covariance(limit._hat[other], hat)
     created = z_dot(limit, node)
     limit._dot[node] = created
     symbol = limit.z_symbol(node)

@@ -19,6 +19,7 @@ from sympy import Expr, S, Symbol
 from tpsym.derivation import rule
 from tpsym.gauss import expect
 from tpsym.limit.interpret import Limit
+from tpsym.limit.rules import Mean
 from tpsym.limit.series import Series, SizeUnknown, exact, expand_in
 from tpsym.program.instructions import (
     MatMul,
@@ -188,6 +189,22 @@ def noise_covariance(limit: Limit, a: int, b: int) -> Expr:
     assert first.dimension is not None
     product = limit.expectation(one * other) - limit.expectation(one) * limit.expectation(other)
     return product / first.dimension.ratio
+
+
+def covariance_terms(limit: Limit, x: ScalarLimit, y: ScalarLimit) -> Expr:
+    """Cov(x, y) of two Gaussian limits before any expectation is taken: Σ c d E[φ_a φ_b], for display."""
+    parts = []
+    for a in x.noise:
+        for b in y.noise:
+            c, d = sp.diff(x.value, noise_symbol(a)), sp.diff(y.value, noise_symbol(b))
+            first, second = limit.program[a], limit.program[b]
+            if isinstance(first, Moment) and isinstance(second, Moment):
+                if first.dimension is not None and first.dimension == second.dimension:
+                    product = payload_limit(limit, a) * payload_limit(limit, b)
+                    parts.append(c * d * Mean(product) / first.dimension.ratio)
+            elif a == b:
+                parts.append(c * d * noise_covariance(limit, a, b))
+    return sp.Add(*parts)
 
 
 def check_joint(limit: Limit, a: int, b: int) -> None:

@@ -24,6 +24,8 @@ def node_label(program: Program, node: int, *, depth: int = 3) -> str:
         return f"#{node}"
     text = f"#{node}"
     match program[node]:
+        case Vector(name=name):
+            text = name
         case MatMul(matrix=matrix, transposed=transposed, vector=vector):
             inner = node_label(program, vector, depth=depth - 1)
             text = f"{program.label(matrix)}{'.T' if transposed else ''} {inner}"
@@ -47,21 +49,19 @@ def label_latex(label: str) -> str:
     return text.replace(".T", r"^{\top}").replace("·", r"\,").replace("**", "^").replace("*", r"\,")
 
 
-@dataclass(frozen=True, slots=True)
-class Gaussian:
-    """A Gaussian variable as a linear form in *raw* ones; a raw one (a hat, an initial vector) is itself."""
-
-    symbol: Symbol
-    form: Mapping[Symbol, Expr]
-
-
 @dataclass(slots=True)
 class Variables:
-    """The Gaussian variables met so far, under unique readable names."""
+    """The Gaussian variables met so far, under unique readable names.
+
+    A *raw* Gaussian is an initial vector or the hat of a product. An affine vector gets a Gaussian of
+    its own: ``forms`` writes it in those it is made of, so that covariances follow the program layer
+    by layer; ``sources`` are the matrices and initial families it depends on.
+    """
 
     program: Program
     latex: dict[Symbol, str] = field(default_factory=dict)
     forms: dict[Symbol, Mapping[Symbol, Expr]] = field(default_factory=dict)
+    sources: dict[Symbol, frozenset[tuple[object, ...]]] = field(default_factory=dict)
     owner: dict[Symbol, int] = field(default_factory=dict)
     names: dict[str, Symbol] = field(default_factory=dict)
 
@@ -83,11 +83,12 @@ class Variables:
         inner = label_latex(label)
         symbol = self.name(text, rf"\hat{{Z}}^{{{inner}}}" if hat else f"Z^{{{inner}}}")
         self.forms[symbol] = {symbol: S.One}
+        self.sources[symbol] = frozenset({family(self.program, node)})
         self.owner[symbol] = node
         return symbol
 
     def combine(self, node: int, expr: Expr) -> Expr:
-        """An affine expression in Gaussians as ``constant + one new Gaussian`` named after the node."""
+        """A sum of Gaussians as ``constant + one new Gaussian`` named after the node; anything else as it is."""
         gaussians = [s for s in expr.free_symbols if s in self.forms]
         if not gaussians or expr in self.forms:
             return expr
@@ -97,23 +98,47 @@ class Variables:
             slope = sp.diff(expr, g)
             if slope.free_symbols & self.forms.keys():
                 return expr
-            for raw, c in self.forms[g].items():
-                coefficients[raw] = coefficients.get(raw, S.Zero) + slope * c
+            if slope != 0:
+                coefficients[g] = slope
+        if len(coefficients) < 2:
+            return expr
         label = node_label(self.program, node)
-        inner = label_latex(label)
-        symbol = self.name(f"Z({label})", f"Z^{{{inner}}}")
-        self.forms[symbol] = {raw: c for raw, c in coefficients.items() if c != 0}
+        symbol = self.name(f"Z({label})", f"Z^{{{label_latex(label)}}}")
+        self.forms[symbol] = coefficients
+        self.sources[symbol] = frozenset().union(*(self.sources[g] for g in coefficients))
         self.owner[symbol] = node
         return constant + symbol
 
+    def is_raw(self, symbol: Symbol) -> bool:
+        return symbol in self.forms[symbol]
+
+    def independent(self, a: Symbol, b: Symbol) -> bool:
+        """Whether two Gaussians have no matrix and no initial family in common."""
+        return self.sources[a].isdisjoint(self.sources[b])
+
+    def coefficient(self, symbol: Symbol, raw: Symbol) -> Expr:
+        """The coefficient of a raw Gaussian in another one."""
+        total: list[Expr] = []
+        todo = [(symbol, S.One)]
+        while todo:
+            current, factor = todo.pop()
+            if current == raw:
+                total.append(factor)
+            elif not self.is_raw(current) and not self.independent(current, raw):
+                todo.extend((g, factor * c) for g, c in self.forms[current].items())
+        return sp.Add(*total)
+
     def expand(self, expr: Expr) -> Expr:
         """An expression in raw Gaussians only."""
-        forms = {
-            s: sp.Add(*(c * raw for raw, c in self.forms[s].items()))
-            for s in expr.free_symbols
-            if s in self.forms and s not in self.forms[s]
-        }
-        return expr.xreplace(forms)
+        while True:
+            forms = {
+                s: sp.Add(*(c * g for g, c in self.forms[s].items()))
+                for s in expr.free_symbols
+                if s in self.forms and not self.is_raw(s)
+            }
+            if not forms:
+                return expr
+            expr = expr.xreplace(forms)
 
 
 def family(program: Program, raw: int) -> tuple[object, ...]:

@@ -357,13 +357,15 @@ def run(context: Context, function: Function, arguments: tuple[Value, ...], span
         )
     if len(context.calls) >= MAX_CALLS:
         raise fail("too-deep", f"more than {MAX_CALLS} functions inlined inside one another", span)
-    from tpsym.program.blocks import Instance, execute
+    from tpsym.program.blocks import Instance, execute, named
 
     scope = Scope(function.scope, {p.id: a for p, a in zip(definition.parameters, arguments, strict=True)})
     suffix = "(" + ", ".join(label_of(context, a) for a in arguments) + ")"
     context.calls.append(function.name)
     try:
         result = execute(context, definition.body, scope, suffix)
+        if result is not None:
+            result = named(context, result, function.name + suffix, span)
     finally:
         context.calls.pop()
     instance = Instance(scope, result)

@@ -52,7 +52,8 @@ class Program:
 
     def label(self, node: int) -> str:
         """The name of a node in the file, or ``#7`` for an unnamed one."""
-        return self.labels.get(node, f"#{node}")
+        instruction = self[node]
+        return self.labels.get(node, instruction.name if isinstance(instruction, Vector) else f"#{node}")
 
     def covariance(self, a: int, b: int) -> Expr:
         """Covariance per coordinate of two initial vectors."""
@@ -118,9 +119,10 @@ class Builder:
         covariance: Mapping[int, Expr] | None = None,
         variance: Expr = S.One,
         span: Span | None = None,
+        label: str | None = None,
     ) -> int:
         """An initial vector; ``covariance`` maps earlier vectors of its family to their covariance."""
-        node = self.add(Vector(name, dimension, family or name, mean), span=span, label=name)
+        node = self.add(Vector(name, dimension, family or name, mean), span=span, label=label)
         self.covariances[(node, node)] = variance
         for other, value in (covariance or {}).items():
             self.covariances[(min(node, other), max(node, other))] = value

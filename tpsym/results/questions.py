@@ -10,8 +10,17 @@ from sympy import Expr, S, Symbol
 
 from tpsym.errors import Span, fail
 from tpsym.limit.interpret import Limit
-from tpsym.limit.scalars import ScalarLimit, covariance, mean, scalar_limit
+from tpsym.limit.rules import Covariance, expectation_rule
+from tpsym.limit.scalars import (
+    ScalarLimit,
+    covariance,
+    covariance_terms,
+    mean,
+    noise_covariance,
+    scalar_limit,
+)
 from tpsym.limit.series import Grows, SizeUnknown
+from tpsym.limit.variables import label_latex, node_label
 from tpsym.program.arithmetic import plain
 from tpsym.program.calls import inner_value, label_of, run, take
 from tpsym.program.evaluate import evaluate, wrong_arity
@@ -71,6 +80,7 @@ class LimitQuestions:
     dry: bool = False
     asked: set[int] = field(default_factory=set)
     log: list[Quantity] | None = None
+    told: set[tuple[str, ...]] = field(default_factory=set)
 
     def call(self, name: str) -> Handler | None:
         handlers: dict[str, Handler] = {
@@ -113,8 +123,6 @@ class LimitQuestions:
 
     def _text(self, span: Span, parts: tuple[tuple[Expr, Dimension | None], ...]) -> str:
         """The question as written, or with nodes by name where one text stands for several."""
-        from tpsym.limit.variables import node_label
-
         program = self.context.builder.program()
         names = {s: Symbol(node_label(program, k)) for s, k in self.context.nodes.items()}
         text = ", ".join(str(e.xreplace(names)) for e, _ in parts)
@@ -231,7 +239,23 @@ class LimitQuestions:
             value = covariance(self.limit, *limits)
         name = f"{kernel.kind}({self._function(kernel)})({', '.join(label_of(self.context, a) for a in (x, y))})"
         self._log(span, "covariance", ((first.expr, None), (second.expr, None)), value, name=name)
+        self._tell(kernel, (x, y), limits, value)
         return value
+
+    def _tell(self, kernel: Kernel, inputs: tuple[Value, Value], limits: list[ScalarLimit], value: Expr) -> None:
+        """The step from the outputs to their covariance, once per pair."""
+        names = [f"{self._function(kernel)}({label_of(self.context, a)})" for a in inputs]
+        if tuple(names) in self.told:
+            return
+        self.told.add(tuple(names))
+        outputs = [Symbol(name, real=True) for name in names]
+        for symbol, name in zip(outputs, names, strict=True):
+            self.limit.variables.latex.setdefault(symbol, label_latex(name))
+        before, after = Covariance(*outputs), covariance_terms(self.limit, limits[0], limits[1])
+        node = max(k for found in limits for k in found.noise)
+        note = "given everything else the outputs are Gaussian"
+        self.limit.record(noise_covariance.rule, node, before, after, note=note)  # type: ignore[attr-defined]
+        self.limit.record(expectation_rule.rule, node, after, value)  # type: ignore[attr-defined]
 
     def _function(self, kernel: Kernel) -> str:
         function = kernel.function
