@@ -55,7 +55,9 @@ def decide(
     seconds: float = 20.0,
     seed: int = 0,
 ) -> Verdict:
-    """The verdict on ``lhs relation rhs`` on the domain, within about ``seconds``; ``<=>`` is between conditions.
+    """The verdict on ``lhs relation rhs`` on the domain, within about ``seconds``.
+
+    ``<=>`` relates conditions.
 
     With a ``tolerance`` the claim is |lhs − rhs| ≤ tolerance.
     """

@@ -96,8 +96,12 @@ class Generator:
 
     @property
     def parts(self) -> int:
-        """How many of these make the function that ``key`` names."""
+        """Into how many parts the function that ``key`` names is split."""
         return self.order if self.kind == "root" else self.fineness
+
+    def exponent(self, power: int) -> str:
+        """What a power of this is of the function named ``key`` (angles: which multiple of which part)."""
+        return f"{power}of{self.parts}" if self.kind in ("sin", "cos") else str(Fraction(power, self.parts))
 
 
 def signs_of_product(a: int, b: int) -> int:
@@ -181,6 +185,14 @@ class Field:
         """The variable of the generator with this key, if it has been met."""
         at = self.index.get(key)
         return None if at is None else self.variables[at]
+
+    def fineness(self, key: str, order: int) -> int:
+        """Into how many parts the function named ``key`` is split: a multiple of ``order``, or a restart."""
+        at = self.index.get(key)
+        fineness = self.hints.get(key, order) if at is None else self.generators[at].parts
+        if fineness % order:
+            raise NeedsFinerError(key, math.lcm(fineness, order))
+        return fineness
 
     def single(self, p: Poly) -> Generator | None:
         """The generator that ``p`` is, if it is one."""
@@ -277,8 +289,8 @@ class Field:
 
     def label(self, exponents: tuple[int, ...]) -> str:
         """A name for a monomial that depends neither on the order nor on the fineness of the generators."""
-        powers = ((self.generators[i], e) for i, e in enumerate(exponents) if e)
-        return "*".join(sorted(f"{g.key}^{Fraction(int(e), g.parts)}" for g, e in powers))
+        powers = ((self.generators[i], int(e)) for i, e in enumerate(exponents) if e)
+        return "*".join(sorted(f"{g.key}^{g.exponent(e)}" for g, e in powers))
 
     def leading_sign(self, p: Poly) -> int:
         """The sign of a coefficient chosen independently of the order of the generators."""

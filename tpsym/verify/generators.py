@@ -6,7 +6,6 @@ equal functions become equal polynomials in few generators. All arguments are re
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -21,7 +20,6 @@ from tpsym.verify.field import (
     Element,
     Field,
     Generator,
-    NeedsFinerError,
     Poly,
     UndefinedError,
     hashed,
@@ -71,9 +69,7 @@ def exp(field: Field, a: Element) -> Element:
 def _exp_atom(field: Field, t: Element, order: int) -> Element:
     """exp(t/order)."""
     key = hashed("exp", element_key(field, t))
-    fineness = field.hints.get(key, order)
-    if fineness % order:
-        raise NeedsFinerError(key, math.lcm(fineness, order))
+    fineness = field.fineness(key, order)
     expr = sp.exp(expression(field, t) / fineness)
     made = Generator(key, "exp", expr, sign=POS, argument=t, fineness=fineness)
     return field.element(field.power(field.generator(made), fineness // order))
@@ -318,11 +314,11 @@ def _cis_pi(field: Field, c: Fraction) -> Pair:
 def _cis_atom(field: Field, t: Element, order: int) -> Pair:
     """(cos, sin) of t/order, with sin² = 1 − cos²."""
     key = hashed("angle", element_key(field, t))
-    fineness = field.hints.get(key, order)
-    if fineness % order:
-        raise NeedsFinerError(key, math.lcm(fineness, order))
+    fineness = field.fineness(hashed("cos", key), order)
     expr = expression(field, t) / fineness
-    cosine = field.generator(Generator(hashed("cos", key), "cos", sp.cos(expr)))
-    made = Generator(hashed("sin", key), "sin", sp.sin(expr), order=2, relation=1 - cosine**2)
+    cosine = field.generator(Generator(hashed("cos", key), "cos", sp.cos(expr), fineness=fineness))
+    made = Generator(
+        hashed("sin", key), "sin", sp.sin(expr), order=2, relation=1 - cosine**2, fineness=fineness
+    )
     sine = field.generator(made)
     return _multiple(field, (field.element(cosine), field.element(sine)), fineness // order)

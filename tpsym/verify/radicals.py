@@ -217,9 +217,7 @@ def _atom_power(field: Field, f: Poly, k: int, q: int) -> Element:
     if inner is not None and inner.kind == "exp":
         raise NeedsFinerError(inner.key, inner.fineness * q)
     key = hashed("root", field.key(f))
-    order = field.hints.get(key, q)
-    if order % q:
-        raise NeedsFinerError(key, math.lcm(order, q))
+    order = field.fineness(key, q)
     expr = _poly_expression(field, f) ** sp.Rational(1, order)
     sign = POS if not field.sign(f) & ZERO else NONNEG
     made = Generator(key, "root", expr, sign=sign, order=order, relation=f)
