@@ -11,6 +11,7 @@ from sympy import Expr, S, Symbol
 
 from tpsym.program.graph import Program
 from tpsym.program.instructions import MatMul, Matrix, Nonlin, Vector, vector_slot
+from tpsym.syntax.alphabet import fold
 
 MAX_LABEL = 48
 
@@ -35,18 +36,35 @@ def node_label(program: Program, node: int, *, depth: int = 3) -> str:
     return text if len(text) <= MAX_LABEL else f"#{node}"
 
 
+GREEK = frozenset(
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi "
+    "psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split()
+)
+
+
+def word_latex(word: str) -> str:
+    """One word of a name: a letter, a Greek letter by its English spelling, or an upright word."""
+    word = fold(word)
+    if word in GREEK:
+        return f"\\{word}"
+    # pdflatex knows no letters beyond these
+    word = "".join(c if c.isascii() else f"U{ord(c):04X}" for c in word)
+    return word if len(word) == 1 or word.isdigit() else rf"\mathrm{{{word}}}"
+
+
 def label_latex(label: str) -> str:
-    """``h[2](x)`` as ``h_{2}(x)``, Greek spelled out, everything else escaped."""
+    """``h[2](x)`` as ``h_{2}(x)``, ``sigma_w`` as ``\\sigma_{w}``, products without signs."""
 
     def name(match: re.Match[str]) -> str:
         word, index, prime = match.group(1), match.group(2), match.group(3) or ""
-        head, _, tail = word.partition("_")
-        base = sp.latex(Symbol(head)) if head else ""
-        subs = [s for s in (tail and sp.latex(Symbol(tail)), index) if s]
-        return base + prime + (f"_{{{','.join(subs)}}}" if subs else "")
+        head, *tail = [part for part in word.split("_") if part] or ["."]
+        subs = [word_latex(part) for part in tail] + ([index] if index else [])
+        return word_latex(head) + prime + (f"_{{{','.join(subs)}}}" if subs else "")
 
-    text = re.sub(r"([^\W\d]\w*)(?:\[([^\[\]]*)\])?('+)?", name, label.replace("#", ""))
-    return text.replace(".T", r"^{\top}").replace("·", r"\,").replace("**", "^").replace("*", r"\,")
+    text = label.replace(".T ", "⊤ ").replace("#", "")
+    text = re.sub(r"([^\W\d]\w*)(?:\[([^\[\]]*)\])?('+)?", name, text)
+    text = text.replace("⊤", r"^{\top}").replace("·", r"\,").replace("**", "^").replace("*", r"\,")
+    return text.replace(" ", r"\,")
 
 
 @dataclass(slots=True)

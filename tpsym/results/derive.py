@@ -10,6 +10,7 @@ from sympy import Expr, Function, Symbol
 
 from tpsym.derivation import Step
 from tpsym.errors import Diagnostic, Span, TpError, fail
+from tpsym.limit.hypotheses import Theorem
 from tpsym.limit.variables import label_latex
 from tpsym.program.calls import require_available
 from tpsym.program.elaborate import Model
@@ -96,6 +97,7 @@ def _equation(side: LimitQuestions, value: Value, text: str, node: tree.Expr) ->
             if known is not None:
                 name = side.limit.z_symbol(known)
             _ask(side, expr)
+            side.cite(expr)
             written = side.limit.variables.forms.get(limit)
             shown = limit if written is None or limit in written else sp.Add(*(c * g for g, c in written.items()))
             factor = side.context.n**exponent
@@ -151,7 +153,15 @@ def _build(
     side: LimitQuestions, text: str, left: Expr, right: Expr, span: Span, told: set[int], *, note: str = ""
 ) -> Answer:
     steps = new_steps(side, told)
-    return Answer(text, left, right, needed(right, side.limit.definitions), steps, span, note=note)
+    covered = "; ".join(_theorem_text(t) for t in side.theorems)
+    side.theorems.clear()
+    full = ". ".join(part for part in (note, covered) if part)
+    return Answer(text, left, right, needed(right, side.limit.definitions), steps, span, note=full)
+
+
+def _theorem_text(found: Theorem) -> str:
+    assumed = f", assuming {found.assumes}" if found.assumes else ""
+    return f"by the {found.name} [{found.source}]{assumed}"
 
 
 def new_steps(side: LimitQuestions, told: set[int]) -> tuple[Step, ...]:

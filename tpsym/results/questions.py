@@ -9,6 +9,7 @@ import sympy as sp
 from sympy import Expr, S, Symbol
 
 from tpsym.errors import Span, fail
+from tpsym.limit.hypotheses import Theorem, theorem
 from tpsym.limit.interpret import Limit
 from tpsym.limit.rules import Covariance, expectation_rule
 from tpsym.limit.scalars import (
@@ -81,6 +82,7 @@ class LimitQuestions:
     asked: set[int] = field(default_factory=set)
     log: list[Quantity] | None = None
     told: set[tuple[str, ...]] = field(default_factory=set)
+    theorems: dict[Theorem, None] = field(default_factory=dict)
 
     def call(self, name: str) -> Handler | None:
         handlers: dict[str, Handler] = {
@@ -103,6 +105,7 @@ class LimitQuestions:
         if self.dry:
             return Scalar(_fresh(x.expr))
         with _reasons(span):
+            self.cite(x.expr)
             if isinstance(x, Scalar):
                 value = mean(self.limit, [scalar_limit(self.limit, x.expr)])
                 self._log(span, "mean", ((x.expr, None),), value)
@@ -110,6 +113,14 @@ class LimitQuestions:
                 value = self.limit.mean(self.limit.series(x.expr)).limit()
                 self._log(span, "mean", ((x.expr, x.dimension),), value)
         return Scalar(value)
+
+    def cite(self, *exprs: Expr) -> None:
+        """Find the theorem that covers what is asked; refuse what none covers."""
+        for expr in exprs:
+            nodes = {self.context.nodes[s] for s in expr.free_symbols if s in self.context.nodes}
+            nodes |= {int(s.name[4:]) for s in expr.free_symbols if s.name.startswith(("$hat", "$dot"))}
+            if nodes:
+                self.theorems[theorem(self.limit.program, nodes, expr)] = None
 
     def _log(
         self, span: Span, kind: str, parts: tuple[tuple[Expr, Dimension | None], ...], limit: Expr, *,
@@ -187,6 +198,7 @@ class LimitQuestions:
         if self.dry:
             return Scalar(_fresh(x.expr))
         with _reasons(node.span):
+            self.cite(x.expr)
             law = self._law(scalar_limit(self.limit, x.expr), node.span)
         text = self._text(node.span, ((x.expr, None),))[2:-1]
         if isinstance(law, GaussianLaw):
@@ -227,6 +239,7 @@ class LimitQuestions:
         if self.dry:
             return _fresh(first.expr + second.expr)
         with _reasons(span):
+            self.cite(first.expr, second.expr)
             if isinstance(first, VectorValue) and isinstance(second, VectorValue):
                 value = self.limit.mean(self.limit.series(first.expr * second.expr)).limit()
                 self._log(span, "mean", ((first.expr * second.expr, first.dimension),), value)
