@@ -288,9 +288,7 @@ def value(
     """The value, and how many digits are certain; precision grows until ``digits`` are, up to ``limit``."""
     bits = max(64, int(digits * 3.33) + 24)
     while True:
-        found = enclose(
-            expr, values, definitions=definitions, functions=functions, bits=bits, deadline=deadline
-        )
+        found = enclose(expr, values, definitions=definitions, functions=functions, bits=bits, deadline=deadline)
         certain = certain_digits(found.value)
         late = deadline is not None and time.monotonic() > deadline
         if certain >= digits or not found.rigorous or bits * 2 > limit or late:

@@ -218,9 +218,7 @@ def _plane(body: sp.Expr, law: Law, value: Value, deadline: float | None) -> Bal
         raise NotRigorousError("a covariance that may be singular")
     axes = [[-form[1] / form[0][i] for form in forms if form and _apart(form[0][i])] for i in (0, 1)]
     spans = [radius * q.sqrt() for q in (q1, q2)]
-    ranges = [
-        _pieces(-s, s, p, 4 * float(q.sqrt().mid())) for s, p, q in zip(spans, axes, (q1, q2), strict=True)
-    ]
+    ranges = [_pieces(-s, s, p, 4 * float(q.sqrt().mid())) for s, p, q in zip(spans, axes, (q1, q2), strict=True)]
     density = _Density(q1, c / q1, left)
     total = arb(0, beyond.upper())
     for outer in ranges[0]:
@@ -298,6 +296,4 @@ def _aligned(body: sp.Expr, law: Law, value: Value) -> tuple[sp.Expr, Law]:
 
 def _expanded_kinks(body: sp.Expr) -> sp.Expr:
     """Arguments of functions multiplied out, so that the new variables cancel where they must."""
-    return body.replace(
-        lambda e: isinstance(e, sp.Function), lambda e: e.func(*(sp.expand(a) for a in e.args))
-    )
+    return body.replace(lambda e: isinstance(e, sp.Function), lambda e: e.func(*(sp.expand(a) for a in e.args)))

@@ -64,9 +64,7 @@ def decide(
     start = time.monotonic()
     deadline = start + seconds
     if relation == "<=>":
-        outcome = compare_conditions(
-            lhs, rhs, domain=domain, definitions=definitions, deadline=deadline, seed=seed
-        )
+        outcome = compare_conditions(lhs, rhs, domain=domain, definitions=definitions, deadline=deadline, seed=seed)
         return _from(outcome, "truth at sampled points")
     if _proved(lhs, relation, rhs, domain, definitions, tolerance, start + PROOF_SHARE * seconds):
         return _audited(lhs, relation, rhs, domain, definitions, tolerance, deadline, seed)
@@ -80,9 +78,7 @@ def decide(
         deadline=deadline,
         seed=seed,
     )
-    return _from(
-        outcome, "interval arithmetic" if tolerance is None else "interval arithmetic, to the tolerance"
-    )
+    return _from(outcome, "interval arithmetic" if tolerance is None else "interval arithmetic, to the tolerance")
 
 
 def _proved(
@@ -147,9 +143,7 @@ def _from(outcome: Outcome, method: str) -> Verdict:
     """The verdict that a comparison gives."""
     if isinstance(outcome, Refuted):
         chosen = ", ".join(f"{name}(z) = {text}" for name, text in outcome.functions.items())
-        return Verdict(
-            "refuted", method, chosen, MappingProxyType(dict(outcome.witness)), outcome.lhs, outcome.rhs
-        )
+        return Verdict("refuted", method, chosen, MappingProxyType(dict(outcome.witness)), outcome.lhs, outcome.rhs)
     if isinstance(outcome, Agrees):
         where = f"at {outcome.points} point{'s' if outcome.points != 1 else ''}"
         suffix = ", numeric with an estimated error" if outcome.estimated else ""

@@ -23,9 +23,7 @@ SIMPLE = tuple(Fraction(*pair) for pair in (
     (1, 1), (2, 1), (1, 2), (3, 1), (3, 2), (1, 3), (2, 3), (5, 2), (4, 1), (1, 4), (3, 4), (5, 1), (7, 4),
 ))  # fmt: skip
 EXTREME = tuple(Fraction(*pair) for pair in ((1, 10), (10, 1), (1, 100), (25, 1), (100, 1), (1, 1000)))
-COSINES = tuple(
-    Fraction(*pair) for pair in ((0, 1), (1, 1), (-1, 1), (1, 2), (-1, 2), (3, 5), (-1, 3), (1, 4))
-)
+COSINES = tuple(Fraction(*pair) for pair in ((0, 1), (1, 1), (-1, 1), (1, 2), (-1, 2), (3, 5), (-1, 3), (1, 4)))
 ATTEMPTS = 150
 
 
@@ -93,9 +91,7 @@ def points(domain: Domain, *, seed: int = 0, definitions: Mapping[sp.Symbol, sp.
         level += 1
 
 
-def _draw(
-    domain: Domain, implied: Mapping[sp.Symbol, sp.Expr], level: int, generator: random.Random
-) -> Point | None:
+def _draw(domain: Domain, implied: Mapping[sp.Symbol, sp.Expr], level: int, generator: random.Random) -> Point | None:
     values: dict[sp.Symbol, Fraction] = {}
     for number, gram in enumerate(domain.grams):
         _draw_gram(gram, implied, level + number, generator, values)

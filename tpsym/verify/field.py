@@ -36,7 +36,8 @@ SIGN_OF_RELATION = MappingProxyType({"<": NEG, "<=": NONPOS, ">": POS, ">=": NON
 """Relation between two sides → the signs of their difference."""
 
 MAX_PRODUCT = 2_000_000
-MAX_FACTOR = 1_500
+MAX_FACTOR = 600
+MAX_DEGREE = 60
 MAX_POWER = 400
 
 
@@ -258,14 +259,18 @@ class Field:
     def gcd(self, a: Poly, b: Poly) -> Poly:
         """A common divisor of a and b: the greatest, or 1 where finding it would take long."""
         self.check_time()
-        if a.is_constant() or b.is_constant() or len(a) > MAX_FACTOR or len(b) > MAX_FACTOR:
+        if a.is_constant() or b.is_constant() or not self._small(a) or not self._small(b):
             return self.one
         return a.gcd(b)
+
+    @staticmethod
+    def _small(p: Poly) -> bool:
+        return len(p) <= 1 or (len(p) <= MAX_FACTOR and bool(p.total_degree() <= MAX_DEGREE))
 
     def factors(self, p: Poly) -> tuple[Any, list[tuple[Poly, int]]]:
         """A rational c and (f, e) with p = c ∏ f^e; f primitive, its sign known to be ≥ 0 or canonical."""
         self.check_time()
-        if len(p) > MAX_FACTOR:
+        if not self._small(p):
             raise TooLargeError()
         c, found = p.factor()
         c, result = fmpq(c), []

@@ -14,6 +14,7 @@ from flint import fmpq
 
 from tpsym.verify.field import (
     ANY,
+    MAX_POWER,
     NEG,
     POS,
     ZERO,
@@ -25,6 +26,9 @@ from tpsym.verify.field import (
     hashed,
 )
 from tpsym.verify.radicals import _absolute_factor, _integer_factors, canonical, expression, root
+
+
+MAX_ROOT = 24
 
 
 def element_key(field: Field, a: Element) -> str:
@@ -57,7 +61,8 @@ def exp(field: Field, a: Element) -> Element:
     result = field.rational(1)
     for c, t in terms(field, canonical(field, a)):
         inner = single(field, t)
-        if inner is not None and inner.kind == "log" and inner.argument is not None:
+        small = c.denominator <= MAX_ROOT and abs(c) <= MAX_POWER
+        if inner is not None and inner.kind == "log" and inner.argument is not None and small:
             powered = field.pow(inner.argument, c.numerator)
             factor = root(field, powered, c.denominator) if c.denominator > 1 else powered
         else:
@@ -160,9 +165,7 @@ def _whole_power(field: Field, base: Element, exponent: Element) -> Element:
     return result
 
 
-def opaque(
-    field: Field, name: str, arguments: tuple[Element, ...], expr: sp.Expr, *, sign: int = ANY
-) -> Element:
+def opaque(field: Field, name: str, arguments: tuple[Element, ...], expr: sp.Expr, *, sign: int = ANY) -> Element:
     """A function of which only its name and arguments matter."""
     key = hashed("opaque", name, *(element_key(field, a) for a in arguments))
     return field.element(field.generator(Generator(key, "opaque", expr, sign=sign)))
@@ -317,8 +320,6 @@ def _cis_atom(field: Field, t: Element, order: int) -> Pair:
     fineness = field.fineness(hashed("cos", key), order)
     expr = expression(field, t) / fineness
     cosine = field.generator(Generator(hashed("cos", key), "cos", sp.cos(expr), fineness=fineness))
-    made = Generator(
-        hashed("sin", key), "sin", sp.sin(expr), order=2, relation=1 - cosine**2, fineness=fineness
-    )
+    made = Generator(hashed("sin", key), "sin", sp.sin(expr), order=2, relation=1 - cosine**2, fineness=fineness)
     sine = field.generator(made)
     return _multiple(field, (field.element(cosine), field.element(sine)), fineness // order)

@@ -239,9 +239,7 @@ def _at_equality(
     gap = (question.lhs - question.rhs).xreplace(exact)
     if not is_zero(gap, definitions=definitions, deadline=deadline):
         return otherwise
-    sides = enclose_all(
-        (question.lhs, question.rhs), point.values, definitions=definitions, deadline=deadline
-    )
+    sides = enclose_all((question.lhs, question.rhs), point.values, definitions=definitions, deadline=deadline)
     return Refuted(point.values, sides[0].value, sides[1].value)
 
 
@@ -254,9 +252,7 @@ def judge(question: Question, left: Numeric, right: Numeric, gap: Numeric) -> Re
         apart = gap.value if gap.value.rad() <= (left.value - right.value).rad() else left.value - right.value
     if question.tolerance is not None:
         return _judge_tolerance(question.tolerance, apart, left, right, rigorous)
-    failed = _fails(question.relation, apart) or (
-        question.relation == "==" and not left.value.overlaps(right.value)
-    )
+    failed = _fails(question.relation, apart) or (question.relation == "==" and not left.value.overlaps(right.value))
     if failed:
         if rigorous:
             return Refuted(MappingProxyType({}), left.value, right.value)

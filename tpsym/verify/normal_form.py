@@ -82,9 +82,7 @@ def normal(
         raise UnsupportedError(str(error)) from error
 
 
-def normal_expression(
-    expr: sp.Expr, *, relations: Iterable[Relational] = (), deadline: float | None = None
-) -> sp.Expr:
+def normal_expression(expr: sp.Expr, *, relations: Iterable[Relational] = (), deadline: float | None = None) -> sp.Expr:
     """The expression with fractions cancelled and roots combined, or unchanged if that is out of reach."""
     try:
         return normal(expr, relations=relations, deadline=deadline).expr

@@ -16,6 +16,7 @@ from tpsym.gauss.expectation import E
 from tpsym.verify import generators as gen
 from tpsym.verify.field import (
     ANY,
+    MAX_POWER,
     NEG,
     NONNEG,
     POS,
@@ -28,8 +29,6 @@ from tpsym.verify.field import (
     hashed,
 )
 from tpsym.verify.radicals import absolute, canonical, root, sign_of
-
-MAX_POWER = 400
 
 
 @dataclass
@@ -92,7 +91,7 @@ class Translation:
         base = self(expr.base)
         if isinstance(exponent, sp.Integer) and abs(int(exponent)) <= MAX_POWER:
             return f.pow(base, int(exponent))
-        if isinstance(exponent, sp.Rational) and abs(exponent.p) <= MAX_POWER and exponent.q <= 24:
+        if isinstance(exponent, sp.Rational) and abs(exponent.p) <= MAX_POWER and exponent.q <= gen.MAX_ROOT:
             return f.pow(root(f, base, int(exponent.q)), int(exponent.p))
         whole = bool(exponent.is_integer and exponent.is_nonnegative)
         return gen.power(f, base, self(exponent), whole=whole)
