@@ -35,7 +35,8 @@ NONNEG, NONPOS, ANY = ZERO | POS, ZERO | NEG, NEG | ZERO | POS
 SIGN_OF_RELATION = MappingProxyType({"<": NEG, "<=": NONPOS, ">": POS, ">=": NONNEG, "!=": NEG | POS})
 """Relation between two sides → the signs of their difference."""
 
-MAX_PRODUCT = 2_000_000
+MAX_PRODUCT = 1_000_000
+MAX_TERMS = 20_000
 MAX_FACTOR = 600
 MAX_DEGREE = 60
 MAX_POWER = 400
@@ -212,7 +213,10 @@ class Field:
         self.check_time()
         if len(a) * len(b) > MAX_PRODUCT:
             raise TooLargeError()
-        return self.reduce(a * b)
+        product = a * b
+        if len(product) > MAX_TERMS:
+            raise TooLargeError()
+        return self.reduce(product)
 
     def power(self, p: Poly, k: int) -> Poly:
         """p^k for k ≥ 0, reduced at each squaring."""

@@ -27,7 +27,6 @@ from tpsym.verify.field import (
 )
 from tpsym.verify.radicals import _absolute_factor, _integer_factors, canonical, expression, root
 
-
 MAX_ROOT = 24
 
 
@@ -174,10 +173,9 @@ def opaque(field: Field, name: str, arguments: tuple[Element, ...], expr: sp.Exp
 def odd(field: Field, a: Element) -> tuple[int, Element]:
     """(s, |a| or the representative of ±a): a = s·representative."""
     sign = field.signs(a)
+    s = -1 if sign & NEG else 1
     if sign & POS and sign & NEG:
         s = field.leading_sign(a.num) * field.leading_sign(a.den)
-    else:
-        s = -1 if sign & NEG else 1
     return s, a if s > 0 else field.neg(a)
 
 
