@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -10,26 +10,21 @@ from typing import Any
 import sympy as sp
 from sympy import Expr, S, Symbol
 
-from tpsym.errors import TpError, fail
+from tpsym.errors import Span, TpError, fail
+from tpsym.gauss import DivergentExpectation
+from tpsym.limit.series import Grows, SizeUnknown
 from tpsym.program.arithmetic import plain
-from tpsym.program.calls import require_available, truth
+from tpsym.program.calls import require_available
 from tpsym.program.elaborate import Model
 from tpsym.program.evaluate import assignments, evaluate
-from tpsym.program.scope import Context, Scope
-from tpsym.program.values import (
-    Condition,
-    GaussianLaw,
-    Scalar,
-    Value,
-    VectorValue,
-    describe,
-)
+from tpsym.program.scope import Context
+from tpsym.program.values import GaussianLaw, Scalar, Value, VectorValue, describe
 from tpsym.results.answers import ClaimResult
 from tpsym.results.questions import LimitQuestions, NoLimit
 from tpsym.syntax import tree
 from tpsym.syntax.format import format_expression
 from tpsym.verify.decide import Verdict, decide
-from tpsym.verify.domain import Domain, Gram
+from tpsym.verify.premises import Premises, assumption, domain_of, reachable, where
 
 RANK = {"proved": 0, "checked": 1, "undecided": 2, "refuted": 3}
 SECONDS = 20.0
@@ -38,15 +33,15 @@ SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One member of a claim with its sides as derived; ``substitution`` gives parameters fixed by ``where``."""
+    """One member of a claim with its sides as derived; ``premises`` are those of its own ``where``."""
 
     relation: str
     left: Value
     right: Value
     tolerance: Fraction | None
-    conditions: tuple[sp.Basic, ...]
-    substitution: dict[Symbol, Expr]
+    premises: Premises
     instance: str
+    span: Span
 
 
 def verify(model: Model, side: LimitQuestions, *, seconds: float = SECONDS) -> tuple[ClaimResult, ...]:
@@ -57,16 +52,6 @@ def verify(model: Model, side: LimitQuestions, *, seconds: float = SECONDS) -> t
     """
     assumptions = tuple(condition for node in model.assumptions for condition in assumption(model, node))
     return tuple(verdict_on(model, side, claim, assumptions, seconds=seconds) for claim in model.claims)
-
-
-def assumption(model: Model, node: tree.Assume) -> Iterator[sp.Basic]:
-    """An ``assume`` as conditions on parameters, one per member of its ranges."""
-    for scope in assignments(model.context, node.clauses, model.context.scope):
-        value = evaluate(model.context, node.condition, scope)
-        if not isinstance(value, Condition):
-            raise fail("condition-expected", f"assume needs a condition, not {describe(value)}", node.span,
-                       expected="something like q > 0 or dot(x, x) == 1")
-        yield truth(model.context, value, node.span)
 
 
 def verdict_on(
@@ -119,7 +104,7 @@ def cases(model: Model, side: LimitQuestions, claim: tree.Claim) -> Iterator[Cas
     if len(node.ops) != 1:
         raise fail("bad-claim", "a claim compares two sides", node.span, fix="split the chain into several claims")
     for scope in assignments(context, claim.clauses, context.scope):
-        inner, conditions, substitution = where(context, claim.where, scope)
+        inner, premises = where(context, claim.where, scope)
         left = evaluate(context, node.operands[0], inner)
         right_node, tolerance = node.operands[1], None
         if isinstance(right_node, tree.Tolerance):
@@ -130,7 +115,7 @@ def cases(model: Model, side: LimitQuestions, claim: tree.Claim) -> Iterator[Cas
         names = [c.index.id for c in claim.clauses]
         instance = ", ".join(f"{n} = {value.expr}" for n in names if isinstance(value := inner.find(n), Scalar))
         yield Case(node.ops[0], plain(context, left, node.operands[0].span),
-                   plain(context, right, right_node.span), tolerance, conditions, substitution, instance)
+                   plain(context, right, right_node.span), tolerance, premises, instance, node.span)
 
 
 def number(context: Context, value: Value, node: tree.Expr) -> Fraction:
@@ -142,76 +127,37 @@ def number(context: Context, value: Value, node: tree.Expr) -> Fraction:
     return Fraction(int(x.expr.p), int(x.expr.q))
 
 
-def where(
-    context: Context, items: Sequence[tree.Expr | tree.Binding], scope: Scope
-) -> tuple[Scope, tuple[sp.Basic, ...], dict[Symbol, Expr]]:
-    """Local names, conditions and parameter values of a ``where``."""
-    inner = scope.child()
-    conditions: list[sp.Basic] = []
-    substitution: dict[Symbol, Expr] = {}
-    for item in items:
-        if not isinstance(item, tree.Binding):
-            value = evaluate(context, item, inner)
-            if not isinstance(value, Condition):
-                raise fail("condition-expected", f"where needs conditions, not {describe(value)}", item.span)
-            conditions.append(truth(context, value, item.span))
-            continue
-        value = evaluate(context, item.value, inner)
-        known = parameter(context, item.target, inner)
-        if known is None:
-            inner.names[item.target.name.id] = value
-        elif isinstance(value, Scalar):
-            substitution[known] = value.expr
-        else:
-            raise fail("number-expected", f"a parameter is a number, not {describe(value)}", item.value.span)
-    return inner, tuple(conditions), substitution
-
-
-def parameter(context: Context, target: tree.Target, scope: Scope) -> Symbol | None:
-    """The declared parameter a ``where`` gives a value to, if it is one."""
-    known = scope.find(target.name.id)
-    if target.indices and known is not None:
-        node = tree.Index(target.name, target.indices, span=target.span)
-        known = evaluate(context, node, scope)
-    if isinstance(known, Scalar) and known.expr in context.parameters:
-        return known.expr
-    return None
-
-
 def judged(
     context: Context, side: LimitQuestions, case: Case, blank: ClaimResult,
     assumptions: tuple[sp.Basic, ...], seconds: float,
 ) -> ClaimResult:
-    """One member decided."""
-    base = replace(blank, instance=case.instance)
-    try:
-        pairs = comparisons(context, side, case)
-    except Mismatch as error:
-        return replace(base, verdict="refuted", method="kind of the limit", detail=str(error))
+    """One member decided: the worst of the equations it comes to."""
     definitions = side.limit.definitions
-    worst: Verdict | None = None
-    for left, right in pairs:
-        used = {s: definitions[s].xreplace(case.substitution) for s in reachable(left - right, definitions)}
-        left, right = left.xreplace(case.substitution), right.xreplace(case.substitution)
-        domain = domain_of(context, left - right, used, (*assumptions, *case.conditions), case.substitution)
+    given = dict(case.premises.substitution)
+    premises = Premises((*assumptions, *case.premises.conditions), given)
+    worst: ClaimResult | None = None
+    for pair in comparisons(side, case):
+        used = {s: definitions[s].xreplace(given) for s in reachable(pair, definitions)}
+        domain = domain_of(context, pair, definitions, premises)
+        left, right = (e.xreplace(given) for e in pair)
         verdict = decide(left, case.relation, right, domain=domain, definitions=used, tolerance=case.tolerance,
                          seconds=seconds)
-        if worst is None or RANK[verdict.kind] > RANK[worst.kind]:
-            worst = verdict
+        if worst is None or RANK[verdict.kind] > RANK[worst.verdict]:
+            worst = replace(
+                blank, instance=case.instance, verdict=verdict.kind, method=verdict.method, detail=verdict.detail,
+                left=left, right=right, witness=witness_text(verdict, given),
+                left_value=ball_text(verdict.lhs_value), right_value=ball_text(verdict.rhs_value),
+            )
     assert worst is not None
-    left, right = pairs[0]
-    return replace(
-        base, verdict=worst.kind, method=worst.method, detail=worst.detail, left=left, right=right,
-        witness=witness_text(worst, case.substitution), left_value=ball_text(worst.lhs_value),
-        right_value=ball_text(worst.rhs_value),
-    )
+    return worst
 
 
 def witness_text(verdict: Verdict, substitution: dict[Symbol, Expr]) -> dict[Symbol, str] | None:
     """The values of a counterexample, those fixed by ``where`` included."""
     if verdict.witness is None:
         return None
-    return {s: str(v) for s, v in verdict.witness.items()} | {s: str(e) for s, e in substitution.items()}
+    values = {s: sp.Rational(v.numerator, v.denominator) for s, v in verdict.witness.items()}
+    return {s: str(v) for s, v in values.items()} | {s: str(e.xreplace(values)) for s, e in substitution.items()}
 
 
 def ball_text(ball: Any) -> str | None:
@@ -219,80 +165,71 @@ def ball_text(ball: Any) -> str | None:
     return None if ball is None else str(ball.str(20, radius=False))
 
 
-class Mismatch(Exception):
-    """The two sides are limits of different kinds (a number and a law, say)."""
+def comparisons(side: LimitQuestions, case: Case) -> list[tuple[Expr, Expr]]:
+    """The equations between expressions that a claim comes to.
 
-
-def comparisons(context: Context, side: LimitQuestions, case: Case) -> list[tuple[Expr, Expr]]:
-    """The equations between expressions that a claim comes to."""
+    Raises:
+        NoLimit: a side has no limit, or none that can be compared with the other side.
+    """
     left, right = case.left, case.right
-    if isinstance(left, GaussianLaw) and isinstance(right, GaussianLaw):
-        return [(left.mean, right.mean), (left.variance, right.variance)]
-    if isinstance(left, GaussianLaw) or isinstance(right, GaussianLaw):
-        law, other = (left, right) if isinstance(left, GaussianLaw) else (right, left)
-        raise Mismatch(f"one side is the law N({law.mean}, {law.variance}), the other {describe(other)}")
-    if isinstance(left, VectorValue) or isinstance(right, VectorValue):
-        return random_variables(side, case)
-    if not isinstance(left, Scalar) or not isinstance(right, Scalar):
-        raise fail("bad-claim", f"cannot compare {describe(left)} and {describe(right)}", None)
-    for value in (left, right):
-        if value.expr.free_symbols & context.nodes.keys():
-            raise NoLimit("a scalar of the program is random at every finite width: ask for lim(…)", None)  # type: ignore[arg-type]
-    return [(left.expr, right.expr)]
+    try:
+        if isinstance(left, GaussianLaw) or isinstance(right, GaussianLaw):
+            plainly_equal(case, "laws")
+            first, second = (law(side, v, case.span) for v in (left, right))
+            return [(first.mean, second.mean), (first.variance, second.variance)]
+        if isinstance(left, VectorValue) or isinstance(right, VectorValue):
+            plainly_equal(case, "random variables")
+            return [almost_surely(side, case)]
+    except (Grows, SizeUnknown, DivergentExpectation) as error:
+        raise NoLimit(str(error), case.span) from None
+    return [(number_of(side, left, case.span), number_of(side, right, case.span))]
 
 
-def random_variables(side: LimitQuestions, case: Case) -> list[tuple[Expr, Expr]]:
+def plainly_equal(case: Case, what: str) -> None:
+    if case.relation != "==" or case.tolerance is not None:
+        raise fail("bad-claim", f"{what} can only be compared with ==", case.span,
+                   fix="compare moments instead, such as E[…]")
+
+
+def number_of(side: LimitQuestions, value: Value, span: Span) -> Expr:
+    if not isinstance(value, Scalar):
+        raise fail("bad-claim", f"cannot compare {describe(value)}", span)
+    if value.expr.free_symbols & side.context.nodes.keys():
+        raise NoLimit("a scalar of the program is random at every finite width: ask for lim(…)", span)
+    return value.expr
+
+
+def law(side: LimitQuestions, value: Value, span: Span) -> GaussianLaw:
+    """A law as it is, a number as the law that has no variance, a Gaussian variable as its law."""
+    if isinstance(value, GaussianLaw):
+        return value
+    if not isinstance(value, VectorValue):
+        return GaussianLaw(number_of(side, value, span), S.Zero)
+    variable = sp.expand(limit_of(side, value.expr))
+    gaussians = variable.free_symbols & side.limit.variables.forms.keys()
+    if any(sp.diff(variable, g).free_symbols & gaussians for g in gaussians):
+        raise NoLimit("only a sum of Gaussians can be compared with N(…)", span)
+    centre = variable.xreplace(dict.fromkeys(gaussians, S.Zero))
+    return GaussianLaw(centre, side.limit.expectation(sp.expand((variable - centre) ** 2)))
+
+
+def limit_of(side: LimitQuestions, expr: Expr) -> Expr:
+    """The limit of an expression over vectors, in Gaussians that are not made of others."""
+    return side.limit.variables.expand(side.limit.series(expr).limit())
+
+
+def almost_surely(side: LimitQuestions, case: Case) -> tuple[Expr, Expr]:
     """Two random variables are equal if their difference vanishes as a function of the Gaussians.
 
-    Where it does not, the mean square of the difference decides: it is zero just if they are equal
-    almost surely.
+    Where it does not, its mean square decides: it is zero just if they are equal almost surely.
     """
-    if case.relation != "==" or case.tolerance is not None:
-        raise NoLimit("random variables can only be compared with ==", None)  # type: ignore[arg-type]
-    difference = case.left.expr - case.right.expr  # type: ignore[union-attr]
-    limit = side.limit.variables.expand(side.limit.series(difference).limit())
-    expanded = sp.expand(limit)
-    if expanded == 0:
-        return [(S.Zero, S.Zero)]
-    return [(side.limit.expectation(sp.expand(expanded**2)), S.Zero)]
+    left, right = case.left, case.right
+    if not isinstance(left, VectorValue | Scalar) or not isinstance(right, VectorValue | Scalar):
+        raise fail("bad-claim", f"cannot compare {describe(left)} and {describe(right)}", case.span)
+    if isinstance(left, VectorValue) and isinstance(right, VectorValue) and left.dimension != right.dimension:
+        raise fail("bad-claim", "the two sides are coordinates of vectors of different widths", case.span)
+    gap = sp.expand(limit_of(side, left.expr - right.expr))
+    return (S.Zero if gap == 0 else side.limit.expectation(sp.expand(gap**2))), S.Zero
 
 
-def reachable(expr: Expr, definitions: dict[Symbol, Expr]) -> list[Symbol]:
-    """The named values an expression rests on."""
-    seen: set[Symbol] = set()
-    todo = [s for s in expr.free_symbols if s in definitions]
-    while todo:
-        symbol = todo.pop()
-        if symbol not in seen:
-            seen.add(symbol)
-            todo.extend(s for s in definitions[symbol].free_symbols if s in definitions)
-    return [s for s in definitions if s in seen]
-
-
-def domain_of(
-    context: Context, expr: Expr, definitions: dict[Symbol, Expr], conditions: tuple[sp.Basic, ...],
-    substitution: dict[Symbol, Expr],
-) -> Domain:
-    """The free symbols of a comparison, the Gram matrix of the data, and the conditions that bind them."""
-    conditions = tuple(c.xreplace(substitution) for c in conditions)
-    conditions = tuple(c for c in conditions if c is not sp.true)
-    free = set(expr.free_symbols).union(*(d.free_symbols for d in definitions.values()))
-    free = (free | set().union(*(c.free_symbols for c in conditions))) - definitions.keys()
-    grams, rest = gram_matrices(context, free)
-    return Domain(tuple(sorted(rest, key=str)), grams, conditions)
-
-
-def gram_matrices(context: Context, free: set[Symbol]) -> tuple[tuple[Gram, ...], set[Symbol]]:
-    used = {pair: s for pair, s in context.grams.items() if s in free}
-    if not used:
-        return (), free
-    names = sorted({name for pair in used for name in pair})
-    names = [n for n in names if context.data.get(n) is None]
-    position = {name: i for i, name in enumerate(names)}
-    entries = {}
-    for i, a in enumerate(names):
-        for b in names[i:]:
-            symbol = context.gram(a, b)
-            assert isinstance(symbol, Symbol)
-            entries[(position[a], position[b])] = symbol
-    return (Gram(entries),), free - set(entries.values())
+__all__ = ["assumption", "cases", "verify"]

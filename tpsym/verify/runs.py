@@ -21,8 +21,9 @@ from tpsym.results.numbers import rational
 from tpsym.results.questions import LimitQuestions, NoLimit, Quantity
 from tpsym.simulate import Covariance, Mean, SimulationResult, Variance, terminal_progress
 from tpsym.simulate import simulate as run
-from tpsym.verify.claims import assumption, cases, domain_of
+from tpsym.verify.claims import cases
 from tpsym.verify.domain import points
+from tpsym.verify.premises import Premises, assumption, domain_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def wanted(model: Model, side: LimitQuestions) -> dict[str, list[Quantity]]:
         with _Logging(side) as log:
             for case in cases(model, side, claim):
                 del case
-        found[claim.label] = log
+        found.setdefault(claim.label, []).extend(log)
     return {label: list({q.name: q for q in log}.values()) for label, log in found.items() if log}
 
 
@@ -137,8 +138,7 @@ def point(
         if number is not None:
             fixed[symbol] = sp.Rational(number.numerator, number.denominator)
     conditions = tuple(c for node in model.assumptions for c in assumption(model, node))
-    expr = sp.Add(*((symbols - definitions.keys()) - fixed.keys()))
-    domain = domain_of(context, expr, {}, conditions, fixed)
+    domain = domain_of(context, sorted(symbols - fixed.keys(), key=str), definitions, Premises(conditions, fixed))
     for candidate in points(domain, definitions={}):
         exact = {s: sp.Rational(v.numerator, v.denominator) for s, v in candidate.values.items()} | fixed
         for s, e in candidate.implied.items():
