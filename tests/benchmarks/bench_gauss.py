@@ -55,9 +55,7 @@ def expanded_twelve() -> sp.Expr:
         if not left:
             return sp.S.One
         first, rest = left[0], left[1:]
-        return sp.expand(
-            sum(SYMBOLS[first][k] * pairings(rest[:i] + rest[i + 1 :]) for i, k in enumerate(rest))
-        )
+        return sp.expand(sum(SYMBOLS[first][k] * pairings(rest[:i] + rest[i + 1 :]) for i, k in enumerate(rest)))
 
     return pairings(pairs)
 

@@ -87,9 +87,7 @@ def unevaluated(atom: E) -> float:
     lines = [[float(k.args[0].diff(z)) for z in variables] for k in kinked]
     offsets = [float(k.args[0].xreplace(dict.fromkeys(variables, 0))) for k in kinked]
     if len(variables) == 1:
-        return mean1(
-            f, entries[0], kinks=[0.0, *(-m / a for (a,), m in zip(lines, offsets, strict=True) if a)]
-        )
+        return mean1(f, entries[0], kinks=[0.0, *(-m / a for (a,), m in zip(lines, offsets, strict=True) if a)])
     if len(variables) != 2:
         raise NotImplementedError(f"{len(variables)} variables")
     outer = [0.0, *(-m / a for (a, b), m in zip(lines, offsets, strict=True) if not b)]

@@ -72,9 +72,7 @@ def test_mixed(integrand: sp.Expr) -> None:
     value = expect(integrand, (u, v), COVARIANCE).value
     for triple in TRIPLES:
         exact = mean2(compiled(integrand, (u, v)), *triple)
-        assert number(value, dict(zip((q, c, s), triple, strict=True))) == pytest.approx(
-            exact, rel=1e-8, abs=1e-9
-        )
+        assert number(value, dict(zip((q, c, s), triple, strict=True))) == pytest.approx(exact, rel=1e-8, abs=1e-9)
 
 
 COMPOSED = [
@@ -176,9 +174,7 @@ def test_two_offsets_stay_correct() -> None:
 # -- three and more variables ------------------------------------------------------------------------
 
 
-def monte_carlo(
-    integrand: sp.Expr, variables: Sequence[sp.Symbol], covariance: np.ndarray
-) -> tuple[float, float]:
+def monte_carlo(integrand: sp.Expr, variables: Sequence[sp.Symbol], covariance: np.ndarray) -> tuple[float, float]:
     rng = np.random.default_rng(0)
     draws = rng.multivariate_normal(np.zeros(len(variables)), covariance, size=400_000).T
     values = compiled(integrand, variables)(*draws)
@@ -252,10 +248,7 @@ def test_unknown_functions() -> None:
     assert expect(phi(u) * psi(v), (u, v), [[q, 0], [0, s]]).value == (
         expect(phi(u), (u,), [[q]]).value * expect(psi(u), (u,), [[s]]).value
     )
-    assert (
-        expect(phi(u) * psi(v), (u, v), COVARIANCE).value
-        == expect(psi(u) * phi(v), (u, v), [[s, c], [c, q]]).value
-    )
+    assert expect(phi(u) * psi(v), (u, v), COVARIANCE).value == expect(psi(u) * phi(v), (u, v), [[s, c], [c, q]]).value
     two = unknown("g", 2)
     parts = expect(u * two(u, v), (u, v), COVARIANCE).value
     assert (
@@ -279,10 +272,7 @@ def test_atoms_are_canonical() -> None:
     assert expect(sigmoid(u) ** 2, (u,), [[4 * q]]).value == (1 + square) / 4
     assert expect(3 * mu * tanh(u) ** 2 + 1, (u,), [[q]]).value == 3 * mu * square + 1
     assert expect(tanh(u / sqrt(q)) ** 2, (u,), [[q]]).value == expect(tanh(u) ** 2, (u,), [[1]]).value
-    assert (
-        expect(step(u / sqrt(q)) * v, (u, v), COVARIANCE).value
-        == expect(step(u) * v, (u, v), COVARIANCE).value
-    )
+    assert expect(step(u / sqrt(q)) * v, (u, v), COVARIANCE).value == expect(step(u) * v, (u, v), COVARIANCE).value
 
 
 def test_nested_means_are_left_alone() -> None:
@@ -319,9 +309,7 @@ def test_degenerate_by_relation() -> None:
     assert sp.expand(dependent - direct) == 0
     for triple in TRIPLES:
         exact = mean2(compiled(integrand.subs(w, u + v), (u, v)), *triple, kinks=lambda x: [0 * x, -x])
-        assert number(direct, dict(zip((q, c, s), triple, strict=True))) == pytest.approx(
-            exact, rel=1e-8, abs=1e-12
-        )
+        assert number(direct, dict(zip((q, c, s), triple, strict=True))) == pytest.approx(exact, rel=1e-8, abs=1e-12)
 
 
 @pytest.mark.parametrize("f", [relu, gelu, erf, Phi, step, sp.sign, Abs, sin, cos, exp], ids=str)
@@ -367,6 +355,32 @@ def test_existence() -> None:
         expect(exp(u * v), (u, v), [[1, 0], [0, 1]])
     assert expect(exp(u * v / 2), (u, v), [[1, 0], [0, 1]]).value == 2 / sqrt(3)
     assert isinstance(expect(exp(u**2) * (1 - erf(u)) * step(u), (u,), [[q]]).value, E)
+
+
+def test_fewer_variables() -> None:
+    """Sums of many independent variables are one Gaussian each."""
+    x, a, b = (sp.symbols(f"{name}1:6", real=True) for name in "xab")
+    left, right = (sum(k * y for k, y in zip(w, x, strict=True)) for w in (a, b))
+    rows = sp.eye(5).tolist()
+    norms = [sum(k**2 for k in a), sum(k**2 for k in b), sum(j * k for j, k in zip(a, b, strict=True))]
+    direct = expect(tanh(u) * phi(v), (u, v), [[norms[0], norms[2]], [norms[2], norms[1]]]).value
+    assert expect(tanh(left) * phi(right), x, rows).value == direct
+    assert sp.expand(expect(relu(left) ** 2, x, rows).value - norms[0] / 2) == 0
+
+
+def test_equal_functions_are_recognised() -> None:
+    p = sp.Symbol("p", positive=True)
+    assert expect(1 / (1 + exp(-u)) ** 2, (u,), [[q]]).value == expect(sigmoid(u) ** 2, (u,), [[q]]).value
+    assert expect(step(tanh(u)) * v, (u, v), COVARIANCE).value == expect(step(u) * v, (u, v), COVARIANCE).value
+    assert expect(delta(relu(u) - 1), (u,), [[q]]).value == expect(delta(u - 1), (u,), [[q]]).value
+    variance = p**2 * q - 2 * p * c + s
+    split = expect(tanh(relu(p * u - v)), (u, v), COVARIANCE).value
+    assert split == expect(tanh(relu(u)), (u,), [[variance]]).value
+    rho = sp.Symbol("rho", real=True)
+    k = sp.Symbol("k")
+    value = expect(relu(u) * relu(v), (u, v), [[k, k * rho], [k * rho, k]]).value
+    written = k * (sqrt(1 - rho**2) / (2 * sp.pi) + rho / 4 + rho * sp.asin(rho) / (2 * sp.pi))
+    assert sp.expand(value - written) == 0
 
 
 def test_rules_are_named() -> None:

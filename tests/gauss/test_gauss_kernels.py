@@ -65,9 +65,7 @@ def test_kernel_against_quadrature(name: str, triple: tuple[float, float, float]
     value = expect(phi(u) * phi(v), (u, v), COVARIANCE).value
     f = compiled(phi(u) * phi(v), (u, v))
     exact = mean2(f, *triple)
-    assert number(value, dict(zip((q, c, s), triple, strict=True))) == pytest.approx(
-        exact, rel=2e-9, abs=2e-10
-    )
+    assert number(value, dict(zip((q, c, s), triple, strict=True))) == pytest.approx(exact, rel=2e-9, abs=2e-10)
 
 
 @pytest.mark.parametrize("name", KERNELS)

@@ -49,9 +49,7 @@ CLOSED = [
     lambda z: exp(z / 2),
     lambda z: exp(-(z**2)),
 ]
-numbers = st.fractions(min_value=-1, max_value=1, max_denominator=8).map(
-    lambda x: Rational(x.numerator, x.denominator)
-)
+numbers = st.fractions(min_value=-1, max_value=1, max_denominator=8).map(lambda x: Rational(x.numerator, x.denominator))
 functions = st.sampled_from(FUNCTIONS)
 closed = st.sampled_from(CLOSED)
 
@@ -142,16 +140,12 @@ def test_numbers_and_symbols_agree(f: object, g: object, triple: tuple[Rational,
     assert value == pytest.approx(number(special), rel=1e-11, abs=1e-12)
 
 
-pieces = st.sampled_from(
-    [u, v, relu(u), relu(v), step(u + v), Abs(u - v), erf(v), exp(u / 3), Phi(u - v), u * v]
-)
+pieces = st.sampled_from([u, v, relu(u), relu(v), step(u + v), Abs(u - v), erf(v), exp(u / 3), Phi(u - v), u * v])
 
 
 @SETTINGS
 @given(st.lists(pieces, min_size=2, max_size=4), covariances())
-def test_products_against_quadrature(
-    factors: list[sp.Expr], triple: tuple[Rational, Rational, Rational]
-) -> None:
+def test_products_against_quadrature(factors: list[sp.Expr], triple: tuple[Rational, Rational, Rational]) -> None:
     integrand = sp.Mul(*factors)
     value = number(expect(integrand, (u, v), ROWS).value, dict(zip(SYMBOLS, triple, strict=True)))
     exact = mean2(compiled(integrand, (u, v)), *map(float, triple), kinks=lambda x: [0 * x, x, -x])
@@ -168,9 +162,7 @@ def test_moments_are_those_of_the_generating_function(factors: list[sp.Expr]) ->
     order = len(factors)
     series = quadratic ** (order // 2) / sp.factorial(order // 2) if order % 2 == 0 else sp.S.Zero
     for factor in factors:
-        series = sp.expand(
-            sum(factor.coeff(z) * sp.diff(series, y) for z, y in zip((u, v, w), a, strict=True))
-        )
+        series = sp.expand(sum(factor.coeff(z) * sp.diff(series, y) for z, y in zip((u, v, w), a, strict=True)))
     value = expect(sp.Mul(*factors), (u, v, w), rows.tolist()).value
     assert agree(value, series.xreplace(dict.fromkeys(a, sp.S.Zero)))
 

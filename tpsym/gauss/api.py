@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import sympy as sp
 from sympy import Expr, Symbol
@@ -35,14 +36,25 @@ def expect(integrand: Expr, variables: Sequence[Symbol], covariance: Sequence[Se
     Raises :class:`DivergentExpectation` where the mean provably does not exist.
     """
     names = tuple(raw(i) for i in range(len(variables)))
-    body = renamed(sp.sympify(integrand), dict(zip(variables, names, strict=True)))
-    problem = prepared(Problem(body, names, [[sp.sympify(c) for c in row] for row in covariance]))
+    body = renamed(as_expr(integrand), dict(zip(variables, names, strict=True)))
+    problem = prepared(Problem(body, names, [[as_expr(c) for c in row] for row in covariance]))
     body = existing(problem.body, problem.variables, problem.rows)
     symbols = Parameters()
     matrix = symbols.covariance(problem.rows)
     shape = Shape(symbols.abstract(body, problem.variables), problem.variables, matrix)
     outcome = reduce_shape(shape)
-    return Reduction(substituted(outcome.value, {s: v for v, s in symbols.names.items()}), outcome.rules)
+    variances = {problem.rows[i][i] for i in range(len(problem.variables))}
+    value = substituted(outcome.value, {s: v for v, s in symbols.names.items()}, variances=variances)
+    return Reduction(value, outcome.rules)
+
+
+def as_expr(value: Expr | int | Fraction) -> Expr:
+    """An exact number or an expression as an expression; never text, never a float."""
+    if isinstance(value, Expr) and not value.is_Float:
+        return value
+    if isinstance(value, int | Fraction):
+        return sp.Rational(value)
+    raise TypeError(f"an exact expression is needed, not {value!r}")
 
 
 def renamed(body: Expr, names: dict[Symbol, Symbol]) -> Expr:
@@ -66,10 +78,10 @@ def independent(problem: Problem) -> Problem:
     return Problem(Rewriter(problem.variables)(body), problem.variables, problem.rows).restricted()
 
 
-def substituted(value: Expr, values: dict[Symbol, Expr]) -> Expr:
+def substituted(value: Expr, values: dict[Symbol, Expr], *, variances: Collection[Expr]) -> Expr:
     """The shape's mean at the actual covariances: roots tidied, what is unevaluated made canonical."""
     special: dict[Expr, Expr] = {a: canonical(a, values) for a in value.atoms(Raw)}
     for root in value.atoms(sp.Pow):
         if root.exp.is_Rational and root.exp.q == 2 and root.base.is_Add:
-            special[root] = tidied_root(root.xreplace(values))
+            special[root] = tidied_root(root.xreplace(values), nonnegative=variances)
     return value.xreplace({**values, **special})

@@ -78,9 +78,7 @@ def own_auxiliary(reducer: Reducer, law: Law, term: Term, form: Form) -> int | N
 
 def without(form: Form, index: int) -> Form:
     zero = form.offset.field.zero
-    return replace(
-        form, coefficients=tuple(zero if i == index else c for i, c in enumerate(form.coefficients))
-    )
+    return replace(form, coefficients=tuple(zero if i == index else c for i, c in enumerate(form.coefficients)))
 
 
 def build(reducer: Reducer, law: Law, term: Term) -> Expr:

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import sympy as sp
 from sympy import Expr, ImmutableDenseMatrix, Symbol
 
+from tpsym.functions import step
 from tpsym.gauss.atoms import Raw, raw
 from tpsym.gauss.expectation import E, bound
+from tpsym.gauss.generators import as_fraction
 
 
 def canonical(atom: Raw, values: Mapping[Symbol, Expr]) -> Expr:
@@ -20,11 +22,26 @@ def canonical(atom: Raw, values: Mapping[Symbol, Expr]) -> Expr:
     one whose body and covariance come first in sympy's order, with as few minus signs as can be.
     """
     body, covariance = (part.xreplace(dict(values)) for part in atom.args)
+    covariance = ImmutableDenseMatrix(*covariance.shape, [as_fraction(c) for c in covariance])
     reflected = [c for scaled in scalings(body, covariance) for c in reflections(*scaled)]
     least = min(c.minus for c in reflected)
     candidates = (o for c in reflected if c.minus == least for o in orders(c))
     _, sign, best = min(candidates, key=lambda c: c[0])
     return sign * best
+
+
+def with_plain_steps(body: Expr) -> Expr:
+    """The body with step(kx) = step(x) for k > 0."""
+    return body.xreplace({f: step(without_scale(f.args[0])) for f in body.atoms(step)})
+
+
+def without_scale(argument: Expr) -> Expr:
+    """The argument of a step, a positive factor of its first raw variable divided out."""
+    for index in range(len(argument.free_symbols)):
+        slope = argument.coeff(raw(index)) if argument.is_Add or argument.is_Mul else sp.S.Zero
+        if slope != 0:
+            return sp.expand(argument / slope) if slope.is_positive and slope != 1 else argument
+    return argument
 
 
 class Candidate(NamedTuple):
@@ -65,11 +82,11 @@ def scalings(body: Expr, covariance: ImmutableDenseMatrix) -> Iterator[tuple[Exp
     choices = [sorted(slopes_of(body, raw(i)), key=sp.default_sort_key) or [sp.S.One] for i in range(n)]
     for scale in product(*choices):
         if all(s == 1 for s in scale):
-            yield body, covariance
+            yield with_plain_steps(body), covariance
             continue
         inverse = {raw(i): raw(i) / s for i, s in enumerate(scale) if s != 1}
         entries = [[scale[i] * scale[j] * covariance[i, j] for j in range(n)] for i in range(n)]
-        yield body.xreplace(inverse), ImmutableDenseMatrix(entries)
+        yield with_plain_steps(body.xreplace(inverse)), ImmutableDenseMatrix(entries)
 
 
 def slopes_of(body: Expr, variable: Symbol) -> set[Expr]:

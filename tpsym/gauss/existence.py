@@ -12,7 +12,7 @@ from tpsym.gauss.expand import Group, expand
 from tpsym.gauss.parameters import Parameters
 
 
-class DivergentExpectation(ValueError):  # noqa: N818
+class DivergentExpectation(ValueError):
     """The mean does not exist."""
 
 
@@ -44,9 +44,7 @@ def existing(body: Expr, variables: Sequence[Symbol], rows: Sequence[Sequence[Ex
             total += k * curved.get(f, sp.zeros(*total.shape))
         known = exists(total, sp.Matrix(rows))
         if known is False and len(groups) == 1 and cannot_help(group, variables):
-            raise DivergentExpectation(
-                f"the mean of {body} does not exist: it grows faster than the density falls"
-            )
+            raise DivergentExpectation(f"the mean of {body} does not exist: it grows faster than the density falls")
         if not known:
             doubtful |= {f for f, _ in factors if f in curved}
     return body.xreplace({f: wild(f.args[0]) for f in doubtful})
@@ -64,11 +62,7 @@ def curvature(expr: Expr, variables: Sequence[Symbol]) -> sp.Matrix | None:
 def is_semidefinite(matrix: sp.Matrix) -> bool:
     """Provably positive semidefinite: all principal minors nonnegative."""
     used = [i for i in range(matrix.rows) if any(matrix[i, :])]
-    minors = (
-        sp.factor(matrix.extract(rows, rows).det())
-        for n in range(1, len(used) + 1)
-        for rows in subsets(used, n)
-    )
+    minors = (sp.factor(matrix.extract(rows, rows).det()) for n in range(1, len(used) + 1) for rows in subsets(used, n))
     return all(m.is_nonnegative for m in minors)
 
 

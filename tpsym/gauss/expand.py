@@ -35,21 +35,20 @@ def expand(expr: Expr, variables: Sequence[Symbol], parameters: Sequence[Symbol]
     tags = [Symbol(f"τ{i}") for i in range(len(factors))]
     field = Field((*variables, *tags, *parameters, sp.pi))
     replaced = field.of(expr.xreplace(dict(zip(factors, tags, strict=True))))
-    if not replaced.den.is_constant():
-        raise ValueError("the coefficients of an integrand are polynomial in its parameters here")
+    below = field.to_sympy(replaced.den)
+    if not below.free_symbols <= set(parameters):
+        raise ValueError("a denominator that contains a variable is a factor of its own")
     n, m = len(variables), len(tags)
     groups: dict[tuple[tuple[Expr, int], ...], dict[tuple[int, ...], list[Expr]]] = {}
     for exponents, coefficient in replaced.num.to_dict().items():
         powers = tuple(int(k) for k in exponents)
         content = tuple(
-            (f, min(k, 1) if isinstance(f, step) else k)
-            for f, k in zip(factors, powers[n : n + m], strict=True)
-            if k
+            (f, min(k, 1) if isinstance(f, step) else k) for f, k in zip(factors, powers[n : n + m], strict=True) if k
         )
         rest = zip((*parameters, sp.pi), powers[n + m :], strict=True)
         term = sp.Mul(rational(coefficient), *(s**k for s, k in rest))
         groups.setdefault(content, {}).setdefault(powers[:n], []).append(term)
-    summed = ((content, {p: sp.Add(*ts) for p, ts in poly.items()}) for content, poly in groups.items())
+    summed = ((content, {p: sp.Add(*ts) / below for p, ts in poly.items()}) for content, poly in groups.items())
     return [Group(content, poly, tuple(variables)) for content, poly in summed]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import islice
 
 import sympy as sp
@@ -26,7 +26,8 @@ class Reading:
     A square root is a symbol r; a symbol q whose root occurs is read as r².
     """
 
-    def __init__(self, exprs: Iterable[Expr]) -> None:
+    def __init__(self, exprs: Iterable[Expr], *, nonnegative: Collection[Expr] = ()) -> None:
+        self._nonnegative = nonnegative
         exprs = list(exprs)
         self.has_roots = False
         self._names: dict[Expr, Symbol] = {}
@@ -53,7 +54,8 @@ class Reading:
 
     def _name(self, expr: Expr) -> Symbol:
         if expr not in self._names:
-            known = {"nonnegative": True} if expr.is_nonnegative else {"real": True}
+            nonnegative = expr.is_nonnegative or expr in self._nonnegative
+            known = {"nonnegative": True} if nonnegative else {"real": True}
             self._names[expr] = Symbol(f"γ{len(self._names)}", **known)
         return self._names[expr]
 
@@ -91,12 +93,23 @@ class Reading:
         return bool(sp.expand(self.field.to_sympy(value.num).xreplace(self._back)) == 0)
 
 
-def tidied_root(expr: Expr) -> Expr:
-    """base^(n/2) with squares taken out of the base: √(q² − q²ρ²) = q √(1 − ρ²) for q ≥ 0."""
+def as_fraction(expr: Expr) -> Expr:
+    """A small sum or product as one fraction, multiplied out above and factored below."""
+    if not (expr.is_Add or expr.is_Mul) or not is_small(expr) or not expr.atoms(sp.Add):
+        return expr
+    reading = Reading([expr])
+    return reading.write(reading.read(expr))
+
+
+def tidied_root(expr: Expr, *, nonnegative: Collection[Expr] = ()) -> Expr:
+    """base^(n/2) with squares taken out of the base: √(q² − q²ρ²) = q √(1 − ρ²) for q ≥ 0.
+
+    ``nonnegative`` are expressions known to be so, such as variances.
+    """
     if not expr.is_Pow or not expr.base.is_Add or not is_small(expr.base):
         return expr
     base, power = expr.base, int(2 * expr.exp)
-    reading = Reading([base])
+    reading = Reading([base], nonnegative=nonnegative)
     if reading.has_roots:
         return expr
     value = reading.read(base)

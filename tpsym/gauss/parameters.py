@@ -24,13 +24,7 @@ class Parameters:
         if -value in self.names:
             return -self.names[-value]
         positive = variance or value.is_positive
-        known = (
-            {"positive": True}
-            if positive
-            else {"nonnegative": True}
-            if value.is_nonnegative
-            else {"real": True}
-        )
+        known = {"positive": True} if positive else {"nonnegative": True} if value.is_nonnegative else {"real": True}
         self.names[value] = Symbol(f"κ{len(self.names)}", **known)
         return self.names[value]
 
@@ -45,6 +39,8 @@ class Parameters:
         if expr in variables or expr.is_Rational:
             return expr
         if expr.free_symbols.isdisjoint(variables):
+            if expr.is_Pow and expr.exp.is_Rational and expr.exp < 0 and is_small(expr, limit=12):
+                return 1 / self.abstract(1 / expr, variables)
             algebraic = expr.is_Add or expr.is_Mul or (expr.is_Pow and expr.exp.is_Integer and expr.exp > 0)
             if algebraic and is_small(expr, limit=12):
                 return expr.func(*(self.abstract(a, variables) for a in expr.args))
@@ -54,7 +50,5 @@ class Parameters:
             number, rest = expr.as_independent(*variables, as_Add=bool(expr.is_Add))
             inner = [self.abstract(a, variables) for a in expr.func.make_args(rest)]
             return expr.func(self.abstract(number, variables), *inner)
-        arguments = [
-            self.abstract(a, variables) if isinstance(a, Expr) and a.has(*variables) else a for a in expr.args
-        ]
+        arguments = [self.abstract(a, variables) if isinstance(a, Expr) and a.has(*variables) else a for a in expr.args]
         return expr.func(*arguments)

@@ -22,6 +22,10 @@ TOTAL = (Phi, delta, softplus, Unknown, sp.erf, sp.tanh, sp.sin, sp.cos, sp.exp,
 """Functions of all real arguments: these may be split on steps. log(s x) with s = 0 may not."""
 
 
+LIKE_THEIR_ARGUMENT = (sp.tanh, sp.erf, sp.atan, sp.asinh, sp.sinh)
+"""Functions with the sign of their argument."""
+
+
 @dataclass(frozen=True)
 class Affine:
     """Σ coefficients·variable + offset."""
@@ -118,6 +122,9 @@ class Rewriter:
             return self(expr.base) ** expr.exp
         if self.depends(expr.exp):
             return self(sp.exp(expr.exp * sp.log(expr.base)))
+        one, other = expr.base.as_independent(sp.exp) if expr.base.is_Add else (None, expr.base)
+        if one == 1 and expr.exp.is_Integer and isinstance(other, sp.exp):
+            return self(sigmoid(-other.args[0]) ** -expr.exp)
         return expr
 
     def split(self, arguments: list[Expr], head: Callable[..., Expr]) -> Expr:
@@ -131,6 +138,8 @@ class Rewriter:
 
     def factor(self, expr: Expr) -> Expr:
         """A function of arguments without steps, its form's sign and scale normalised."""
+        if isinstance(expr, delta) and expr.args[0].is_nonzero:
+            return sp.S.Zero
         if not self.depends(expr) or not isinstance(expr, sp.Function):
             return self(expr) if self.depends(expr) else expr
         simpler = expand_definition(expr)
@@ -197,6 +206,8 @@ class Rewriter:
         factors = [f for f in sp.Mul.make_args(sp.factor_terms(product)) if not f.is_positive]
         signs: list[Expr] = []
         for f in factors:
+            while isinstance(f, LIKE_THEIR_ARGUMENT):
+                f = f.args[0]
             base, exponent = f.as_base_exp()
             if exponent.is_Integer and self.depends(base):
                 signs += [base] if exponent % 2 else []

@@ -103,9 +103,7 @@ class Evaluator:
                 reducer.used("probit")
             law, scale = self.exponentials(reducer, law, [(f, k) for f, k in others if isinstance(f, sp.exp)])
             term = self.term(law, others, copies)
-            total = total + (scale * self.polynomial(reducer, law, term, group)).scale(
-                self.field.constant(weight)
-            )
+            total = total + (scale * self.polynomial(reducer, law, term, group)).scale(self.field.constant(weight))
         return total
 
     def polynomial(self, reducer: Reducer, law: Law, term: Term, group: Group) -> Value:
@@ -206,9 +204,7 @@ class Evaluator:
             sum(exponents) <= 2 for exponents in self.coefficients(expr)
         )
 
-    def exponentials(
-        self, reducer: Reducer, law: Law, factors: Sequence[tuple[Expr, int]]
-    ) -> tuple[Law, Value]:
+    def exponentials(self, reducer: Reducer, law: Law, factors: Sequence[tuple[Expr, int]]) -> tuple[Law, Value]:
         r"""Tilt: E[e^{a·z} g(z)] = e^{a'Ca/2} E[g(z + Ca)], after e^{−z'Mz/2} has changed the law."""
         quadratics = [(f.args[0], k) for f, k in factors if self.is_quadratic(f.args[0])]
         exponent: dict[tuple[int, ...], Frac] = {}
@@ -262,9 +258,7 @@ class Evaluator:
             if matrix[i][i]:
                 return matrix[i][i], tuple(m / matrix[i][i] for m in matrix[i])
         i, j = next((i, j) for i, j in product(range(n), repeat=2) if matrix[i][j])
-        return matrix[i][j] * self.field.constant(fmpq(1, 2)), tuple(
-            one if k in (i, j) else zero for k in range(n)
-        )
+        return matrix[i][j] * self.field.constant(fmpq(1, 2)), tuple(one if k in (i, j) else zero for k in range(n))
 
 
 def probit_copies(

@@ -34,9 +34,7 @@ def trig_mean(reducer: Reducer, law: Law, term: Term) -> Value | None:
     algebra, steps = reducer.algebra, term.steps
     if len(steps) > 1 or any(law.at(f) for f in steps):
         return None
-    waves = [
-        Wave(fmpq(1), o.forms[0], int(isinstance(o.expr, sp.sin))) for o, k in term.opaques for _ in range(k)
-    ]
+    waves = [Wave(fmpq(1), o.forms[0], int(isinstance(o.expr, sp.sin))) for o, k in term.opaques for _ in range(k)]
     if len(waves) == 2 and not steps and not parallel(law, waves[0].form, waves[1].form):
         return pair(algebra, law, *waves)
     total = Value({})
