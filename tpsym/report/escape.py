@@ -58,31 +58,165 @@ def _width(char: str) -> int:
 # --- LaTeX --------------------------------------------------------------------------------------
 
 _TEX_SPECIAL = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
-    "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}",
-    ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", "`": r"\textasciigrave{}",
-    "'": r"\textquotesingle{}", "-": "{-}", ",": "{,}",
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "`": r"\textasciigrave{}",
+    "'": r"\textquotesingle{}",
+    "-": "{-}",
+    ",": "{,}",
 }
-_TEX_GREEK = dict(zip(
-    "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩϕϵϑϱς",
-    (r"\alpha \beta \gamma \delta \varepsilon \zeta \eta \theta \iota \kappa \lambda \mu \nu \xi \pi \rho "
-     r"\sigma \tau \upsilon \varphi \chi \psi \omega \Gamma \Delta \Theta \Lambda \Xi \Pi \Sigma \Upsilon "
-     r"\Phi \Psi \Omega \phi \epsilon \vartheta \varrho \varsigma").split(), strict=True))
-_TEX_MATH = _TEX_GREEK | dict(zip(
-    "×·≤≥≠→←⇒⇔∞√∈∼≈±∂∑∏∫⊗⊤⟨⟩∇−′∝∀∃∪∩⊂∅ℝℕℤ𝔼†…≡∘⋅⊙",
-    (r"\times \cdot \leq \geq \neq \to \leftarrow \Rightarrow \Leftrightarrow \infty \surd \in \sim \approx "
-     r"\pm \partial \Sigma \Pi \smallint \otimes \top \langle \rangle \nabla - {}^\prime \propto \forall "
-     r"\exists \cup \cap \subset \emptyset \mathbb{R} \mathbb{N} \mathbb{Z} \mathbb{E} \dagger \dots \equiv "
-     r"\circ \cdot \odot").split(), strict=True))
-_TEX_TEXT = {"–": "--", "—": "---", "“": "``", "”": "''", "‘": "`", "’": "'", "\u00a0": "~", "ß": r"\ss{}",
-             "ø": r"\o{}", "Ø": r"\O{}", "æ": r"\ae{}", "Æ": r"\AE{}", "å": r"\aa{}", "Å": r"\AA{}",
-             "ł": r"\l{}", "Ł": r"\L{}", "ı": r"\i{}", "œ": r"\oe{}", "°": r"\textdegree{}",
-             "§": r"\S{}", "©": r"\textcopyright{}"}
-_TEX_ACCENT = {"\u0301": r"\'", "\u0300": r"\`", "\u0302": r"\^", "\u0308": r'\"', "\u0303": r"\~",
-               "\u030c": r"\v", "\u0327": r"\c", "\u0304": r"\=", "\u0307": r"\.", "\u030a": r"\r",
-               "\u030b": r"\H", "\u0306": r"\u", "\u0328": r"\k"}
-_SMALL = {**{c: ("_", d) for c, d in zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True)},
-          **{c: ("^", d) for c, d in zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789", strict=True)}}
+_TEX_GREEK = dict(
+    zip(
+        "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩϕϵϑϱς",
+        [
+            r"\alpha",
+            r"\beta",
+            r"\gamma",
+            r"\delta",
+            r"\varepsilon",
+            r"\zeta",
+            r"\eta",
+            r"\theta",
+            r"\iota",
+            r"\kappa",
+            r"\lambda",
+            r"\mu",
+            r"\nu",
+            r"\xi",
+            r"\pi",
+            r"\rho",
+            r"\sigma",
+            r"\tau",
+            r"\upsilon",
+            r"\varphi",
+            r"\chi",
+            r"\psi",
+            r"\omega",
+            r"\Gamma",
+            r"\Delta",
+            r"\Theta",
+            r"\Lambda",
+            r"\Xi",
+            r"\Pi",
+            r"\Sigma",
+            r"\Upsilon",
+            r"\Phi",
+            r"\Psi",
+            r"\Omega",
+            r"\phi",
+            r"\epsilon",
+            r"\vartheta",
+            r"\varrho",
+            r"\varsigma",
+        ],
+        strict=True,
+    )
+)
+_TEX_MATH = _TEX_GREEK | dict(
+    zip(
+        "×·≤≥≠→←⇒⇔∞√∈∼≈±∂∑∏∫⊗⊤⟨⟩∇−′∝∀∃∪∩⊂∅ℝℕℤ𝔼†…≡∘⋅⊙",
+        [
+            r"\times",
+            r"\cdot",
+            r"\leq",
+            r"\geq",
+            r"\neq",
+            r"\to",
+            r"\leftarrow",
+            r"\Rightarrow",
+            r"\Leftrightarrow",
+            r"\infty",
+            r"\surd",
+            r"\in",
+            r"\sim",
+            r"\approx",
+            r"\pm",
+            r"\partial",
+            r"\Sigma",
+            r"\Pi",
+            r"\smallint",
+            r"\otimes",
+            r"\top",
+            r"\langle",
+            r"\rangle",
+            r"\nabla",
+            r"-",
+            r"{}^\prime",
+            r"\propto",
+            r"\forall",
+            r"\exists",
+            r"\cup",
+            r"\cap",
+            r"\subset",
+            r"\emptyset",
+            r"\mathbb{R}",
+            r"\mathbb{N}",
+            r"\mathbb{Z}",
+            r"\mathbb{E}",
+            r"\dagger",
+            r"\dots",
+            r"\equiv",
+            r"\circ",
+            r"\cdot",
+            r"\odot",
+        ],
+        strict=True,
+    )
+)
+_TEX_TEXT = {
+    "–": "--",
+    "—": "---",
+    "“": "``",
+    "”": "''",
+    "‘": "`",
+    "’": "'",
+    "\u00a0": "~",
+    "ß": r"\ss{}",
+    "ø": r"\o{}",
+    "Ø": r"\O{}",
+    "æ": r"\ae{}",
+    "Æ": r"\AE{}",
+    "å": r"\aa{}",
+    "Å": r"\AA{}",
+    "ł": r"\l{}",
+    "Ł": r"\L{}",
+    "ı": r"\i{}",
+    "œ": r"\oe{}",
+    "°": r"\textdegree{}",
+    "§": r"\S{}",
+    "©": r"\textcopyright{}",
+}
+_TEX_ACCENT = {
+    "\u0301": r"\'",
+    "\u0300": r"\`",
+    "\u0302": r"\^",
+    "\u0308": r"\"",
+    "\u0303": r"\~",
+    "\u030c": r"\v",
+    "\u0327": r"\c",
+    "\u0304": r"\=",
+    "\u0307": r"\.",
+    "\u030a": r"\r",
+    "\u030b": r"\H",
+    "\u0306": r"\u",
+    "\u0328": r"\k",
+}
+_SMALL = {
+    **{c: ("_", d) for c, d in zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True)},
+    **{c: ("^", d) for c, d in zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789", strict=True)},
+}
 
 
 def tex_char(char: str) -> str:
@@ -98,9 +232,10 @@ def tex_char(char: str) -> str:
     if char in _SMALL:
         where, digit = _SMALL[char]
         return rf"\ensuremath{{{{}}{where}{digit}}}"
-    base, *marks = unicodedata.normalize("NFD", char)
-    if base.isascii() and base.isalpha() and len(marks) == 1 and marks[0] in _TEX_ACCENT:
-        return rf"{_TEX_ACCENT[marks[0]]}{{{base}}}"
+    parts = unicodedata.normalize("NFD", char)
+    base, marks = parts[0], parts[1:]
+    if base.isascii() and base.isalpha() and marks in _TEX_ACCENT:
+        return rf"{_TEX_ACCENT[marks]}{{{base}}}"
     return rf"\tpunknown{{{ord(char):04X}}}"
 
 

@@ -6,13 +6,17 @@ With cos θ = c/√(q s) and 0 ≤ θ ≤ π: asin(c/√(q s)) = π/2 − θ, c 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import sympy as sp
 from sympy import Add, Dummy, Expr, Mul, Pow, Symbol
 
 from tpsym.report.ordering import HALF
+
+LARGEST_ROOT = 300
+"""Operations beyond which a root is not compared with the definitions put in."""
 
 LARGEST = 60
 """Operations beyond which an argument is not looked at."""
@@ -29,6 +33,7 @@ def kernel_arguments(expressions: Sequence[Expr]) -> list[Expr]:
 class Angle:
     """``theta = acos(argument)`` with argument = κ c/√S, ``c`` a symbol and κ free of it.
 
+    ``values`` gives the definitions of names, for roots that were expanded before the naming.
     ``flat`` also admits sums without the root √(S − κ²c²): 1/4 + asin(ρ)/(2π) as (π − θ)/(2π).
     """
 
@@ -38,13 +43,21 @@ class Angle:
     kappa: Expr
     scale: Expr
     flat: bool
+    values: Mapping[Symbol, Expr]
 
     @property
     def functions(self) -> tuple[Expr, Expr]:
         return sp.asin(self.argument), sp.acos(self.argument)
 
 
-def angle_form(expression: Expr, argument: Expr, theta: Symbol, *, flat: bool = False) -> Expr:
+def angle_form(
+    expression: Expr,
+    argument: Expr,
+    theta: Symbol,
+    *,
+    flat: bool = False,
+    values: Mapping[Symbol, Expr] = MappingProxyType({}),
+) -> Expr:
     """The expression with its arc-cosine kernel in this argument by the angle ``theta = acos(argument)``.
 
     Unchanged where no sum has both the inverse function and its root, unless ``flat``.
@@ -52,21 +65,19 @@ def angle_form(expression: Expr, argument: Expr, theta: Symbol, *, flat: bool = 
     shape = _shape(argument)
     if shape is None or not expression.atoms(sp.asin, sp.acos) & {sp.asin(argument), sp.acos(argument)}:
         return expression
-    return _walk(expression, Angle(theta, argument, *shape, flat))
+    return _walk(expression, Angle(theta, argument, *shape, flat, values))
 
 
 def _shape(argument: Expr) -> tuple[Expr, Expr, Expr] | None:
     """``(c, κ, S)`` with argument = κ c/√S, ``c`` a symbol and κ free of it, or ``None``."""
-    numerator, denominator = sp.fraction(sp.together(argument**2))
-    scale = sp.sqrt(denominator)
-    top = sp.powsimp(sp.simplify(argument * scale) if not argument.is_Symbol else argument)
-    letters = [s for s in top.free_symbols if s not in denominator.free_symbols]
-    if top.is_Symbol:
-        letters = [top]
-    for letter in sorted(letters, key=lambda s: s.name):
-        factor = sp.cancel(top / letter)
-        if not factor.has(letter) and sp.expand(factor**2 * letter**2 - numerator) == 0:
-            return letter, factor, denominator
+    for square in (argument**2, sp.together(argument**2)):
+        numerator, scale = sp.fraction(square)
+        top = argument * sp.sqrt(scale)
+        letters = [top] if top.is_Symbol else sorted(top.free_symbols - scale.free_symbols, key=str)
+        for letter in letters:
+            factor = sp.cancel(top / letter)
+            if not factor.has(letter) and sp.expand(factor**2 * letter**2 - numerator) == 0:
+                return letter, factor, scale
     return None
 
 
@@ -113,20 +124,40 @@ def _sine_of_roots(term: Expr, angle: Angle, size: Symbol, sine: Symbol) -> Expr
     """√R as √λ · size · sine wherever R = λ (S − κ²c²) with λ free of c."""
     changes = {}
     for power in term.atoms(Pow):
-        if not power.exp.is_Rational or power.exp.q != 2 or not power.base.has(angle.c):
+        if not power.exp.is_Rational or power.exp.q != 2 or not power.base.is_Add:
             continue
-        ratio = sp.cancel(power.base / (angle.scale - angle.kappa**2 * angle.c**2))
-        if not ratio.has(angle.c):
+        ratio = _ratio(power.base, angle)
+        if ratio is not None:
             changes[power] = sp.sqrt(ratio) ** (2 * power.exp) * (size * sine) ** (2 * power.exp)
     return term.xreplace(changes)
+
+
+def _ratio(base: Expr, angle: Angle) -> Expr | None:
+    """λ, if base = λ (S − κ²c²): in the names as they are, or with their definitions put in."""
+    difference = angle.scale - angle.kappa**2 * angle.c**2
+    ratio = sp.cancel(base / difference) if base.has(angle.c) else angle.c
+    if not ratio.has(angle.c):
+        return ratio
+    base, difference = _written_out(base, angle.values), _written_out(difference, angle.values)
+    if base.count_ops() + difference.count_ops() > LARGEST_ROOT or not base.is_rational_function():
+        return None
+    ratio = sp.cancel(base / difference)
+    simple = not ratio.atoms(Add) and not ratio.free_symbols & angle.c.free_symbols
+    return ratio if simple and (ratio.is_positive or ratio.is_number) else None
+
+
+def _written_out(expression: Expr, values: Mapping[Symbol, Expr]) -> Expr:
+    for _ in range(len(values)):
+        if not expression.free_symbols & values.keys():
+            break
+        expression = expression.xreplace(dict(values))
+    return expression
 
 
 def _joins(term: Expr, kernel: Sequence[Expr], angle: Angle) -> bool:
     """Whether a term is a number times what multiplies θ: c/4 beside c asin(ρ)/(2π)."""
     factors = [sp.expand(t).coeff(angle.theta, 1) for t in kernel]
-    return any(
-        (ratio := sp.cancel(term / part)).is_number for f in factors for part in Add.make_args(f) if part != 0
-    )
+    return any(sp.cancel(term / part).is_number for f in factors for part in Add.make_args(f) if part != 0)
 
 
 def _factored(group: Expr, angle: Angle, size: Symbol, sine: Symbol, cosine: Symbol) -> Expr | None:
@@ -146,7 +177,7 @@ def _factored(group: Expr, angle: Angle, size: Symbol, sine: Symbol, cosine: Sym
     if slope == 0 or sp.expand(body - slope * angle.theta - rest) != 0:
         return None
     whole = sp.expand(rest + sp.pi * slope)
-    if whole == 0 and power or whole != 0 and not (power and whole.has(sine)):
+    if (whole == 0 and power) or (whole != 0 and not (power and whole.has(sine))):
         return None if power == 0 else _product(-slope, whole, size**power, angle.theta, (sine, cosine))
     return _product(-slope, whole, size**power, angle.theta, (sine, cosine))
 

@@ -34,10 +34,17 @@ def latex(expr: Basic, notation: Notation | None = None, *, laws: Laws | None = 
 
 def law_clauses(laws: Laws, notation: Notation | None = None) -> list[str]:
     r"""``z \sim \mathcal{N}(0, q)`` for each law."""
+    return [rf"{variables} \sim {law}" for variables, law in law_parts(laws, notation)]
+
+
+def law_parts(laws: Laws, notation: Notation | None = None) -> list[tuple[str, str]]:
+    """Variables and law, the two sides of each clause."""
     printer = MathLatex(notation, laws)
     return [
-        rf"{_tuple([printer.doprint(v) for v in variables])} \sim "
-        rf"\mathcal{{N}}{printer.bracket(f'0, {printer.covariance(matrix)}')}"
+        (
+            _tuple([printer.doprint(v) for v in variables]),
+            rf"\mathcal{{N}}{printer.bracket(f'0, {printer.covariance(matrix)}')}",
+        )
         for matrix, variables in laws.variables.items()
     ]
 
@@ -48,14 +55,20 @@ def _tuple(parts: Sequence[str]) -> str:
 
 # --- names ----------------------------------------------------------------------------------------
 
+_ACCENTED = {"Z": "Z", "Ẑ": r"\hat{Z}", "Ż": r"\dot{Z}"}
 _OPERATORS = {"@": r"\,", "*": r"\,", ",": ", ", "T": r"\top", "<": r"\lt ", ">": r"\gt "}
 
 
 def _letter(name: str) -> str:
     head, below, marks = split_identifier(name)
     text = _upright(head) + marks
-    return text + (f"_{{{','.join(map(_upright, below.split(',')))}}}" if len(below) > 1 or _upright(below) != below
-                   else f"_{below}" if below else "")
+    return text + (
+        f"_{{{','.join(map(_upright, below.split(',')))}}}"
+        if len(below) > 1 or _upright(below) != below
+        else f"_{below}"
+        if below
+        else ""
+    )
 
 
 def _upright(name: str) -> str:
@@ -99,7 +112,7 @@ NAMES = Style(
     superscript=_superscript,
     call=lambda head, inside: f"{_head(head)}({inside})",
     product=lambda x, y: rf"{_vector(x)}^{{\top}} {_vector(y)}",
-    variable=lambda kind, inside: {"Z": "Z", "Zhat": r"\hat{Z}", "Zdot": r"\dot{Z}"}[kind] + f"^{{{inside}}}",
+    variable=lambda kind, inside: f"{_ACCENTED[kind]}^{{{inside}}}",
 )
 
 
@@ -111,7 +124,7 @@ def latex_name(name: str) -> str:
 # --- expressions ----------------------------------------------------------------------------------
 
 
-class MathLatex(Typesetter, LatexPrinter):  # type: ignore[misc]
+class MathLatex(Typesetter, LatexPrinter):
     """sympy's printer with the writing order and grouping of :class:`Typesetter`."""
 
     printmethod = ""
@@ -124,8 +137,10 @@ class MathLatex(Typesetter, LatexPrinter):  # type: ignore[misc]
 
     def sum(self, terms: Sequence[tuple[bool, str]]) -> str:
         first, *others = terms
-        return ("-" if first[0] else "") + first[1] + "".join(
-            (" - " if negative else " + ") + text for negative, text in others
+        return (
+            ("-" if first[0] else "")
+            + first[1]
+            + "".join((" - " if negative else " + ") + text for negative, text in others)
         )
 
     def minus(self, body: str) -> str:
@@ -200,10 +215,11 @@ class MathLatex(Typesetter, LatexPrinter):  # type: ignore[misc]
 
     def call(self, head: str, arguments: Sequence[Expr], exponent: Expr | None = None) -> str:
         texts = [self._print(a) for a in arguments]
-        on_head = exponent is not None and exponent > 0 and re.fullmatch(r"\\[a-z]+", head)
+        named = re.fullmatch(r"\\(sin|cos|tan|log|arc\w+|sinh|cosh|tanh)", head)
+        on_head = exponent is not None and exponent > 0 and named
         raised = f"^{self._script(exponent)}" if exponent is not None else ""
-        if re.fullmatch(r"\\(sin|cos|tan|log|arc\w+|sinh|cosh|tanh)", head) and isinstance(arguments[0], Symbol) \
-                and not is_inner_product(arguments[0]) and "(" not in texts[0] and (on_head or not raised):
+        bare = isinstance(arguments[0], Symbol) and not is_inner_product(arguments[0]) and "(" not in texts[0]
+        if named and bare and (on_head or not raised):
             return f"{head}{raised} {texts[0]}"
         inside = self._spaced(self.bracket(", ".join(texts)))
         return f"{head}{raised}{inside}" if on_head else f"{head}{inside}{raised}"
@@ -228,7 +244,7 @@ class MathLatex(Typesetter, LatexPrinter):  # type: ignore[misc]
         """One variance as it is, more as a matrix."""
         if matrix.rows == 1:
             return str(self._print(matrix[0, 0]))
-        rows = r" \\ ".join(" & ".join(self._print(e) for e in matrix.row(i)) for i in range(matrix.rows))
+        rows = r" \\[3pt] ".join(" & ".join(self._print(e) for e in matrix.row(i)) for i in range(matrix.rows))
         return rf"\begin{{pmatrix}} {rows} \end{{pmatrix}}"
 
     def _print_E(self, expr: Expr) -> str:

@@ -22,7 +22,8 @@ def mathml(*pieces: Basic | str, laws: Laws, block: bool = False) -> str:
     """A ``<math>`` element of expressions and operators (``"="``) in a row."""
     printer = MathMl(laws)
     inside = "".join(operator(p) if isinstance(p, str) else printer.doprint(p) for p in pieces)
-    return f"<math{' display=\"block\"' if block else ''}><mrow>{inside}</mrow></math>"
+    opening = '<math display="block">' if block else "<math>"
+    return f"{opening}<mrow>{inside}</mrow></math>"
 
 
 def law_clauses(laws: Laws) -> list[str]:
@@ -59,7 +60,7 @@ def _row(inside: str) -> str:
 
 
 def _over(kind: str, inside: str) -> str:
-    accent = {"Zhat": "^", "Zdot": "˙"}.get(kind)
+    accent = {"Ẑ": "^", "Ż": "˙"}.get(kind)
     base = f"<mover accent='true'><mi>Z</mi><mo>{accent}</mo></mover>" if accent else "<mi>Z</mi>"
     return f"<msup>{base}{_row(inside)}</msup>"
 
@@ -81,7 +82,7 @@ def mathml_name(name: str) -> str:
     return _row(render(name, NAMES))
 
 
-class MathMl(Typesetter, Printer):  # type: ignore[misc]
+class MathMl(Typesetter, Printer):
     """Presentation MathML; what is not met here is set as text."""
 
     printmethod = ""
@@ -172,15 +173,11 @@ class MathMl(Typesetter, Printer):  # type: ignore[misc]
     def _print_Symbol(self, expr: Symbol) -> str:
         return mathml_name(expr.name)
 
-    _print_Dummy = _print_Symbol
-
     def _print_Integer(self, expr: Expr) -> str:
         return f"<mn>{expr}</mn>" if expr >= 0 else self.minus(f"<mn>{-expr}</mn>")
 
-    def _print_NumberSymbol(self, expr: Expr) -> str:
+    def _print_Atom(self, expr: Expr) -> str:
         return _identifier(text(expr, laws=self.laws))
-
-    _print_Pi = _print_Exp1 = _print_Infinity = _print_ImaginaryUnit = _print_NumberSymbol
 
     def _print_Relational(self, expr: Any) -> str:
         return _row(self._print(expr.lhs) + operator(RELATIONS[expr.rel_op]) + self._print(expr.rhs))

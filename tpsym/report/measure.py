@@ -5,10 +5,34 @@ from __future__ import annotations
 import re
 
 _TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|[{}^_&]|\s+|[^\\]", re.DOTALL)
-_EMPTY = {r"\left", r"\right", r"\!", r"\displaystyle", r"\limits", r"\Bigl", r"\Bigr", r"\mathopen", r"\bigl",
-          r"\bigr"}
-_WORDS = {r"\arcsin": 5, r"\arccos": 5, r"\arctan": 5, r"\sin": 2.5, r"\cos": 2.5, r"\tanh": 3.5, r"\log": 2.5,
-          r"\max": 3, r"\min": 3, r"\exp": 2.5, r"\quad": 2, r"\qquad": 4, r"\,": 0.4, r"\;": 0.6}
+_EMPTY = {
+    r"\left",
+    r"\right",
+    r"\!",
+    r"\displaystyle",
+    r"\limits",
+    r"\Bigl",
+    r"\Bigr",
+    r"\mathopen",
+    r"\bigl",
+    r"\bigr",
+}
+_WORDS = {
+    r"\arcsin": 5,
+    r"\arccos": 5,
+    r"\arctan": 5,
+    r"\sin": 2.5,
+    r"\cos": 2.5,
+    r"\tanh": 3.5,
+    r"\log": 2.5,
+    r"\max": 3,
+    r"\min": 3,
+    r"\exp": 2.5,
+    r"\quad": 2,
+    r"\qquad": 4,
+    r"\,": 0.4,
+    r"\;": 0.6,
+}
 
 
 def is_tall(tex: str) -> bool:

@@ -12,15 +12,56 @@ from dataclasses import dataclass
 
 from tpsym.report.escape import plain
 
-GREEK = dict(zip(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau "
-    "upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split(),
-    "αβγδεζηθικλμνξοπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ", strict=True))
+GREEK = dict(
+    zip(
+        [
+            "alpha",
+            "beta",
+            "gamma",
+            "delta",
+            "epsilon",
+            "zeta",
+            "eta",
+            "theta",
+            "iota",
+            "kappa",
+            "lambda",
+            "mu",
+            "nu",
+            "xi",
+            "omicron",
+            "pi",
+            "rho",
+            "sigma",
+            "tau",
+            "upsilon",
+            "phi",
+            "chi",
+            "psi",
+            "omega",
+            "Gamma",
+            "Delta",
+            "Theta",
+            "Lambda",
+            "Xi",
+            "Pi",
+            "Sigma",
+            "Upsilon",
+            "Phi",
+            "Psi",
+            "Omega",
+        ],
+        "αβγδεζηθικλμνξοπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ",
+        strict=True,
+    )
+)
 """English spelling → letter."""
 
 ENGLISH = {letter: name for name, letter in GREEK.items()} | {"ϕ": "phi", "ϵ": "epsilon", "ς": "sigma"}
 
-TOKEN = re.compile(r"\s*(?:(?P<name>[^\W\d]\w*'*)|(?P<number>\d+(?:\.\d+)?)|(?P<other>\S))")
+TOKEN = re.compile(r"\s*(?:[^\W\d]\w*'*|\d+(?:\.\d+)?|\*\*|\S)")
+VARIABLES = {"Z": "Z", "Zhat": "Ẑ", "Zdot": "Ż", "Ẑ": "Ẑ", "Ż": "Ż"}
+"""How a random variable of the limit is spelled → its Unicode letter."""
 OPENERS = {"(": ")", "[": "]"}
 
 
@@ -45,7 +86,7 @@ def split_identifier(name: str) -> tuple[str, str, str]:
     if not below and (match := re.fullmatch(r"([^\W\d]+?)(\d+)", bare)):
         head, below = match[1], match[2]
     below = ",".join(GREEK.get(part, part) for part in below.split("_") if part)
-    return GREEK.get(head, head), below, name[len(bare):]
+    return GREEK.get(head, head), below, name[len(bare) :]
 
 
 def render(name: str, style: Style) -> str:
@@ -66,13 +107,15 @@ def _sequence(tokens: list[str], at: int, style: Style, end: str) -> tuple[str, 
             inside, at = _bracket(tokens, at, style)
             out += style.operator(token) + inside + style.operator(OPENERS[token])
         elif token[0].isalpha() or token[0] == "_":
+            juxtaposed = at > 0 and (tokens[at - 1][0].isalnum() or tokens[at - 1] in ")]")
             text, at = _postfix(tokens, at, style)
-            out += text
-        elif token == "^" and at + 1 < len(tokens):
+            out += (style.operator("@") if juxtaposed else "") + text
+        elif token in ("^", "**") and at + 1 < len(tokens):
             raised, at = _power(tokens, at + 1, style)
             out = style.superscript(out, raised)
         else:
-            out += style.number(token) if token[0].isdigit() else style.operator(token)
+            spaced = bool(out) and out[-1].isalnum() and token[0].isdigit()
+            out += (" " if spaced else "") + (style.number(token) if token[0].isdigit() else style.operator(token))
             at += 1
     return out, at
 
@@ -109,11 +152,12 @@ def _arguments(tokens: list[str], at: int, style: Style) -> tuple[list[str], int
 def _postfix(tokens: list[str], at: int, style: Style) -> tuple[str, int]:
     name = tokens[at]
     follows = tokens[at + 1] if at + 1 < len(tokens) else ""
-    if follows == "(" and name in ("dot", "Z", "Zhat", "Zdot"):
+    if follows == "(" and (name == "dot" or name in VARIABLES):
         pieces, at = _arguments(tokens, at + 1, style)
         if name == "dot" and len(pieces) == 2:
             return style.product(*pieces), at
-        out = style.variable(name, ", ".join(pieces)) if name != "dot" else style.call("dot", ", ".join(pieces))
+        inside = ", ".join(pieces)
+        out = style.call("dot", inside) if name == "dot" else style.variable(VARIABLES[name], inside)
     elif follows == "[" and name == "E":
         inside, at = _bracket(tokens, at + 1, style)
         out = style.letter("E") + style.operator("[") + inside + style.operator("]")
@@ -135,7 +179,8 @@ def _postfix(tokens: list[str], at: int, style: Style) -> tuple[str, int]:
 
 # --- Unicode text -------------------------------------------------------------------------------
 
-SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+BELOW = tuple("₀₁₂₃₄₅₆₇₈₉")
+SUBSCRIPT = str.maketrans("0123456789", "".join(BELOW))
 SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _TEXT_OPERATORS = {"-": " − ", "+": " + ", "*": "·", "@": " ", "T": "ᵀ", ",": ", ", "=": " = ", "~": " ~ "}
 
@@ -149,7 +194,7 @@ def _text_letter(name: str) -> str:
 
 def _text_subscript(base: str, index: str) -> str:
     index = index.replace(" − ", "−").replace(" + ", "+")
-    if all(part.isdigit() and part.isascii() for part in index.split(",")) and base[-1:] not in SUBSCRIPT.values():
+    if all(part.isdigit() and part.isascii() for part in index.split(",")) and base[-1:] not in BELOW:
         return base + "‚".join(part.translate(SUBSCRIPT) for part in index.split(","))
     return f"{base}[{index}]"
 
@@ -170,7 +215,7 @@ TEXT = Style(
     superscript=_text_superscript,
     call=lambda head, inside: f"{head}({inside})",
     product=lambda x, y: f"{_text_argument(x)}·{_text_argument(y)}",
-    variable=lambda kind, inside: {"Z": "Z", "Zhat": "Ẑ", "Zdot": "Ż"}[kind] + f"({inside})",
+    variable=lambda letter, inside: f"{letter}({inside})",
 )
 
 

@@ -38,7 +38,7 @@ def quotient(expr: Expr) -> Quotient:
         base, exponent = _base_exponent(factor)
         if exponent in (HALF, -HALF):
             roots[exponent == -HALF].append(base)
-        elif exponent.is_Rational and exponent < 0 or _number_to_negative_power(base, exponent):
+        elif (exponent.is_Rational and exponent < 0) or _number_to_negative_power(base, exponent):
             below.append(Pow(base, -exponent, evaluate=exponent == -1))
         elif factor is not sp.S.One:
             above.append(factor)
@@ -82,7 +82,7 @@ def group_fractions(expr: Expr) -> Expr:
         return expr
     groups: dict[Rational, list[Expr]] = {}
     for term in expr.args:
-        coefficient, rest = term.as_coeff_Mul()
+        coefficient = term.as_coeff_Mul()[0]
         key = coefficient if coefficient.is_Rational and not coefficient.is_Integer else sp.S.One
         groups.setdefault(abs(key), []).append(term / abs(key))
     parts: list[Expr] = []
@@ -157,7 +157,7 @@ def _factor_key(factor: Expr) -> tuple[object, ...]:
     rank = 8.0
     for k, kind in enumerate((sp.Number, sp.NumberSymbol, Symbol)):
         if isinstance(base, kind):
-            rank = k + is_inner_product(base)
+            rank = k + (isinstance(base, Symbol) and "(" in base.name)
             break
     if exponent == HALF:
         rank = 0.5 if base.is_number else 5.5 if base.has(Add) else 4
@@ -169,7 +169,7 @@ def _factor_key(factor: Expr) -> tuple[object, ...]:
         rank = 7
     elif isinstance(base, E):
         rank = 9
-    elif isinstance(base, Symbol) and base.name.startswith(("Z(", "Zhat(", "Zdot(")):
+    elif isinstance(base, Symbol) and base.name.startswith(("Z(", "Zhat(", "Zdot(", "Ẑ(", "Ż(")):
         rank = 10
     return (rank, _symbol_key(base), factor.sort_key())
 
@@ -206,7 +206,13 @@ def _plain_key(term: Expr) -> tuple[object, ...]:
     split = quotient(term)
     above, below = sum(map(_degree, split.numerator)), sum(map(_degree, split.denominator))
     has_product = any(is_inner_product(s) for s in term.free_symbols)
-    return (-above, not has_product, below, [_letters(f) for f in split.numerator], term.sort_key())
+    return (
+        -above,
+        not has_product,
+        below,
+        [_letters(f) for f in split.numerator if not f.is_number],
+        term.sort_key(),
+    )
 
 
 def _letters(factor: Expr) -> tuple[str, float]:

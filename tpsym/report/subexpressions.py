@@ -53,7 +53,9 @@ def name_parts(
     return _final_names(now, definitions, taken)
 
 
-def _name_repeats(expressions: list[Expr], definitions: Definitions_, *, inverse: bool) -> tuple[list[Expr], Definitions_]:
+def _name_repeats(
+    expressions: list[Expr], definitions: Definitions_, *, inverse: bool
+) -> tuple[list[Expr], Definitions_]:
     """Name repeated parts greedily, the one that saves most first.
 
     What an angle may still absorb waits (``inverse``) until the angles have been tried.
@@ -87,7 +89,7 @@ def _candidates(expressions: Sequence[Expr]) -> Iterator[tuple[int, Expr]]:
     for part, count in counts.items():
         if count > 1:
             size = len(printer.doprint(part))
-            if size >= SHORTEST:
+            if size >= SHORTEST and part.count_ops() > 2:
                 yield (count - 1) * size - 3 * count - 6, part
 
 
@@ -98,7 +100,8 @@ def _parts(expression: Expr) -> Iterator[Expr]:
         node = todo.pop()
         if isinstance(node, E):
             yield node
-            todo.extend(node.covariance)
+            yield from (entry for entry in _entries(node) if isinstance(entry, sp.Mul))
+            todo.extend(_entries(node))
             continue
         if isinstance(node, sp.Add) or (isinstance(node, sp.Function) and not isinstance(node, sp.exp)):
             yield node
@@ -126,7 +129,9 @@ def _kind(part: Expr, expressions: Sequence[Expr]) -> str:
     if any(part in sp.Mul.make_args(a) for a in inverses):
         return "c"
     roots = {f for e in expressions for p in e.atoms(sp.Pow) if not p.exp.is_Integer for f in sp.Mul.make_args(p.base)}
-    laws = {m for e in expressions for a in e.atoms(E) for m in a.covariance}
+    laws = {m for e in expressions for a in e.atoms(E) for m in a.covariance.diagonal()}
+    if any(part in a.covariance for e in expressions for a in e.atoms(E)) and part not in roots | laws:
+        return "c"
     return "q" if part in roots | laws else "k"
 
 
@@ -144,8 +149,9 @@ def _name_angles(expressions: list[Expr], definitions: Definitions_) -> tuple[li
     for argument in kernel_arguments(expressions + values):
         theta = sp.Dummy("theta", nonnegative=True)
         old = expressions + values
-        full = [angle_form(e, argument, theta) for e in old]
-        new = [angle_form(e, argument, theta, flat=True) for e in old]
+        known = dict(definitions)
+        full = [angle_form(e, argument, theta, values=known) for e in old]
+        new = [angle_form(e, argument, theta, values=known, flat=True) for e in old]
         if new != old and (full != old or _length([*new, sp.acos(argument)]) + SHORTEST < _length(old)):
             expressions, values = new[: len(expressions)], new[len(expressions) :]
             definitions = [*zip((s for s, _ in definitions), values, strict=True), (theta, sp.acos(argument))]
@@ -169,9 +175,17 @@ def _inline_rare(expressions: list[Expr], definitions: Definitions_) -> tuple[li
     return expressions, definitions
 
 
+def _entries(expectation: E) -> list[Expr]:
+    """The covariances on and above the diagonal: each is written once in a reader's eye."""
+    matrix = expectation.covariance
+    return [matrix[i, j] for i in range(matrix.rows) for j in range(i, matrix.rows)]
+
+
 def _count(expression: Expr, symbol: Symbol) -> int:
     if expression == symbol:
         return 1
+    if isinstance(expression, E):
+        return sum(_count(a, symbol) for a in (expression.body, *_entries(expression)))
     return sum(_count(a, symbol) for a in expression.args)
 
 
@@ -184,7 +198,9 @@ def _in_order(expressions: Sequence[Expr], definitions: Definitions_) -> Definit
     def visit(expression: Expr) -> None:
         marked = expression.xreplace(marks)
         line = MathText(Laws.of(marked)).doprint(marked)
-        for symbol in sorted((s for s in marks if s in expression.free_symbols), key=lambda s: line.find(str(marks[s]))):
+        for symbol in sorted(
+            (s for s in marks if s in expression.free_symbols), key=lambda s: line.find(str(marks[s]))
+        ):
             if symbol not in done:
                 visit(values[symbol])
                 done.setdefault(symbol)

@@ -28,20 +28,30 @@ def text(expr: Basic, *, laws: Laws | None = None) -> str:
     return str(MathText(laws or Laws.of(expr)).doprint(expr))
 
 
-def law_clauses(laws: Laws) -> list[str]:
-    """``z ~ N(0, q)`` for each law."""
+def law_clauses(laws: Laws, *, room: int = 1000) -> list[str]:
+    """``(z₁, z₂) ~ N(0, [[q, c], [c, s]])`` for each law; by single entries where that is too wide."""
     printer = MathText(laws)
-    return [
-        f"{_tuple([printer.doprint(v) for v in variables])} ~ N(0, {printer.covariance(matrix)})"
-        for matrix, variables in laws.variables.items()
-    ]
+    out: list[str] = []
+    for matrix, variables in laws.variables.items():
+        names = [printer.doprint(v) for v in variables]
+        whole = f"{_tuple(names)} ~ N(0, {printer.covariance(matrix)})"
+        if columns(whole) <= room or len(names) == 1:
+            out.append(whole)
+            continue
+        out += [f"{name} ~ N(0, {printer.doprint(matrix[k, k])})" for k, name in enumerate(names)]
+        out += [
+            f"Cov({names[i]}, {names[j]}) = {printer.doprint(matrix[i, j])}"
+            for i in range(len(names))
+            for j in range(i + 1, len(names))
+        ]
+    return out
 
 
 def _tuple(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
 
 
-class MathText(Typesetter, StrPrinter):  # type: ignore[misc]
+class MathText(Typesetter, StrPrinter):
     """sympy's string printer with the writing order and grouping of :class:`Typesetter`."""
 
     printmethod = ""
@@ -52,8 +62,10 @@ class MathText(Typesetter, StrPrinter):  # type: ignore[misc]
 
     def sum(self, terms: Sequence[tuple[bool, str]]) -> str:
         first, *others = terms
-        return ("−" if first[0] else "") + first[1] + "".join(
-            (" − " if negative else " + ") + text for negative, text in others
+        return (
+            ("−" if first[0] else "")
+            + first[1]
+            + "".join((" − " if negative else " + ") + text for negative, text in others)
         )
 
     def minus(self, body: str) -> str:
@@ -79,7 +91,8 @@ class MathText(Typesetter, StrPrinter):  # type: ignore[misc]
         top = self.product(above)
         short = [f for f in above if not is_long(f)]
         if below and columns(top) > LONG_NUMERATOR and 0 < len(short) < len(above):
-            return f"{self.quotient(short, below)}·{self.product([sp.S.One, *(f for f in above if is_long(f))])[2:]}"
+            rest = self.product([sp.S.One, *(f for f in above if is_long(f))]).removeprefix("1·")
+            return f"{self.quotient(short, below)}·{rest}"
         if len(above) == 1 and self._is_compound(above[0]) and below:
             top = self.bracket(top)
         if not below:
@@ -138,7 +151,8 @@ class MathText(Typesetter, StrPrinter):  # type: ignore[misc]
     def _print_Symbol(self, expr: Symbol) -> str:
         return unicode_name(expr.name)
 
-    _print_Dummy = _print_Symbol
+    def _print_Dummy(self, expr: Symbol) -> str:
+        return unicode_name(expr.name)
 
     def _print_Integer(self, expr: Expr) -> str:
         return str(expr).replace("-", "−")
@@ -187,13 +201,12 @@ class MathText(Typesetter, StrPrinter):  # type: ignore[misc]
 
     def _print_Piecewise(self, expr: Expr) -> str:
         cases = (
-            f"{self._print(value)} otherwise" if condition == sp.true else f"{self._print(value)} if {self._print(condition)}"
+            f"{self._print(value)} otherwise"
+            if condition == sp.true
+            else f"{self._print(value)} if {self._print(condition)}"
             for value, condition in expr.args
         )
         return "{" + "; ".join(cases) + "}"
-
-    def _print_Exp(self, expr: Any) -> str:
-        return self.exponential(expr)
 
 
 _BELOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")

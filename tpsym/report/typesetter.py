@@ -12,19 +12,32 @@ from typing import Any
 
 import sympy as sp
 from sympy import Expr, Symbol
+from sympy.core.function import AppliedUndef
 
 from tpsym.functions import Unknown
 from tpsym.gauss.expectation import E
 from tpsym.report.laws import Laws
 from tpsym.report.ordering import HALF, common_fraction, group_fractions, is_negative, ordered_terms, quotient
 
-HEADS = MappingProxyType({
-    "asin": (r"\arcsin", "asin"), "acos": (r"\arccos", "acos"), "atan": (r"\arctan", "atan"),
-    "sin": (r"\sin", "sin"), "cos": (r"\cos", "cos"), "tan": (r"\tan", "tan"),
-    "sinh": (r"\sinh", "sinh"), "cosh": (r"\cosh", "cosh"), "tanh": (r"\tanh", "tanh"),
-    "log": (r"\log", "log"), "Phi": (r"\Phi", "Φ"), "delta": (r"\delta", "δ"),
-    "Max": (r"\max", "max"), "Min": (r"\min", "min"), "sign": (r"\operatorname{sign}", "sign"),
-})
+HEADS = MappingProxyType(
+    {
+        "asin": (r"\arcsin", "asin"),
+        "acos": (r"\arccos", "acos"),
+        "atan": (r"\arctan", "atan"),
+        "sin": (r"\sin", "sin"),
+        "cos": (r"\cos", "cos"),
+        "tan": (r"\tan", "tan"),
+        "sinh": (r"\sinh", "sinh"),
+        "cosh": (r"\cosh", "cosh"),
+        "tanh": (r"\tanh", "tanh"),
+        "log": (r"\log", "log"),
+        "Phi": (r"\Phi", "Φ"),
+        "delta": (r"\delta", "δ"),
+        "Max": (r"\max", "max"),
+        "Min": (r"\min", "min"),
+        "sign": (r"\operatorname{sign}", "sign"),
+    }
+)
 """Class of a function → its name in LaTeX and in text; any other is its own name, upright."""
 
 
@@ -32,7 +45,6 @@ class Typesetter:
     """The structure of formulas; ``laws`` names the variables of expectations."""
 
     laws: Laws
-    _print: Any
 
     # What a setting must say -------------------------------------------------------------------
 
@@ -94,20 +106,23 @@ class Typesetter:
     def _print_exp(self, expr: Expr, exp: Any = None) -> str:
         return self.exponential(group_fractions(expr.args[0]))
 
-    def _print_Function(self, expr: Expr, exp: Any = None) -> str:
+    def _function(self, expr: Expr) -> str:
+        if isinstance(expr, AppliedUndef) and str(expr.func) == "E":  # an expectation before it is evaluated
+            return self._print_E(expr)
         return self.call(self.head(expr), _arguments(expr))
 
     def _print_Abs(self, expr: Expr, exp: Any = None) -> str:
         return self.bracket(self._print(expr.args[0]), "||")
 
     def _print_E(self, expr: Expr) -> str:
-        return self.bracket(self._print(self.laws.body(expr)), "[]")
+        body = self.laws.body(expr) if isinstance(expr, E) else expr.args[0]
+        return self.bracket(self._print(body), "[]")
 
-    _print_asin = _print_acos = _print_atan = _print_sin = _print_cos = _print_tan = _print_Function
-    _print_sinh = _print_cosh = _print_tanh = _print_log = _print_Phi = _print_delta = _print_Function
-    _print_Unknown = _print_Max = _print_Min = _print_sign = _print_erf = _print_relu = _print_Function
-    _print_step = _print_gelu = _print_sigmoid = _print_softplus = _print_silu = _print_Function
-    _print_leaky_relu = _print_AppliedUndef = _print_Function
+    def _print(self, expr: Any, **options: Any) -> str:
+        """Functions are all set by :meth:`call`, also those sympy's printers have methods for."""
+        if isinstance(expr, sp.Function | sp.Max | sp.Min) and not isinstance(expr, sp.exp | sp.Abs | sp.Piecewise):
+            return self._function(expr)
+        return str(super()._print(expr, **options))  # type: ignore[misc]
 
 
 def _arguments(function: Expr) -> tuple[Expr, ...]:
@@ -120,14 +135,16 @@ def is_atom(expr: Expr) -> bool:
         return not expr.name.startswith("dot(")
     if expr.is_Integer:
         return bool(expr >= 0)
-    return isinstance(expr, sp.NumberSymbol | E) or (isinstance(expr, sp.Function) and not isinstance(expr, sp.exp))
+    if isinstance(expr, sp.NumberSymbol | E):
+        return True
+    return isinstance(expr, sp.Function) and not isinstance(expr, sp.exp)
 
 
 def is_long(expr: Expr) -> bool:
     """Whether a factor stands beside a fraction rather than above its bar: sums, functions, expectations."""
     base = expr.base if isinstance(expr, sp.Pow) and not is_root(expr) else expr
     if is_root(base):
-        return any(quotient(f).denominator for f in base.base.args) if isinstance(base.base, sp.Mul) else False
+        return isinstance(base.base, sp.Mul) and any(quotient(f).denominator for f in base.base.args)
     return not isinstance(base, Symbol | sp.Number | sp.NumberSymbol)
 
 
