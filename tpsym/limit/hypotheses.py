@@ -73,7 +73,8 @@ def theorem(program: Program, nodes: Iterable[int], payload: Expr | None = None)
     if outer:
         return Theorem("NE⊗OR⊤ Master Theorem", "Yang2023TP4b", "; ".join([*assumes, "pseudo-Lipschitz functions"]))
     if scalars and not both and worst:
-        return Theorem("NETSOR+ Master Theorem", "Yang2019TP1", "; ".join([*assumes, "rank stability, parameter control"]))
+        assumes += ["rank stability", "parameter control"]
+        return Theorem("NETSOR+ Master Theorem", "Yang2019TP1", "; ".join(assumes))
     if scalars:
         return Theorem("NETSOR⊤+ Master Theorem", "Yang2020TP3", "; ".join([*assumes, "rank stability"]))
     if both:
@@ -90,7 +91,7 @@ def growth(expr: Expr, variables: set[Symbol]) -> Growth:
     if isinstance(expr, EXPONENTIAL):
         return _exponential_growth(expr, variables)
     if isinstance(expr, sp.log):
-        return max(growth(expr.args[0], variables), 0 if away_from_zero(expr.args[0], variables) else 2)  # type: ignore[return-value]
+        return max(growth(expr.args[0], variables), 0 if away_from_zero(expr.args[0], variables) else 2)
     if isinstance(expr, sp.tan):
         return 2
     return max((growth(a, variables) for a in expr.args if isinstance(a, Expr)), default=0)

@@ -25,7 +25,7 @@ from tpsym.limit.variables import label_latex, node_label
 from tpsym.program.arithmetic import plain
 from tpsym.program.calls import inner_value, label_of, run, take
 from tpsym.program.evaluate import evaluate, wrong_arity
-from tpsym.program.instructions import Dimension
+from tpsym.program.instructions import Dimension, MatMul, Nonlin, Vector, scalar_slot, vector_slot
 from tpsym.program.scope import Context, Scope
 from tpsym.program.values import (
     Function,
@@ -169,18 +169,19 @@ class LimitQuestions:
     def _part(
         self, context: Context, node: tree.Call, scope: Scope, symbol: Callable[[int], Symbol], name: str
     ) -> Value:
-        from tpsym.program.instructions import MatMul, Vector
-
         x = self._vector(context, node, scope)
-        found = context.materialize(x, span=node.span)
-        if not isinstance(context.builder[found], MatMul | Vector):
+        parts = linear_parts(context, x.expr)
+        if parts is None:
             raise fail(
                 "no-parts",
-                f"{name} is defined for initial vectors and for products W @ x only",
+                f"{name} is defined for initial vectors, products W @ x and their linear combinations only",
                 node.args[0].span,
                 fix=f"write {name}(…) of the product itself",
             )
-        return VectorValue(symbol(found), x.dimension)
+        constant, terms = parts
+        # a constant is part of the initial data: it belongs to the hat (ZInit)
+        start = constant if name == "Zhat" else S.Zero
+        return VectorValue(sp.Add(start, *(c * symbol(k) for k, c in terms.items())), x.dimension)
 
     # --- scalars -----------------------------------------------------------------------------------
 
@@ -287,6 +288,32 @@ class LimitQuestions:
         if not isinstance(output, Scalar | VectorValue):
             raise fail("bad-output", f"the output is {describe(output)}", span, expected="a scalar or a vector")
         return output
+
+
+def linear_parts(context: Context, expr: Expr) -> tuple[Expr, dict[int, Expr]] | None:
+    """``constant + Σ c_k x_k`` over initial vectors and products x_k, or ``None`` if it is not of this form."""
+    builder, total = context.builder, {}
+    constant: Expr = S.Zero
+    todo = [(expr, S.One)]
+    while todo:
+        current, factor = todo.pop()
+        vectors = context.vector_symbols(current)
+        slopes = {s: sp.diff(current, s) for s in vectors}
+        if any(slope.free_symbols & set(vectors) for slope in slopes.values()):
+            return None
+        constant += factor * current.xreplace(dict.fromkeys(vectors, S.Zero))
+        for s, slope in slopes.items():
+            node = context.nodes.get(s)
+            instruction = builder[node] if node is not None else None
+            if isinstance(instruction, MatMul | Vector):
+                total[node] = total.get(node, S.Zero) + factor * slope
+            elif isinstance(instruction, Nonlin):
+                slots = {vector_slot(i): context.symbol(v) for i, v in enumerate(instruction.vectors)}
+                slots |= {scalar_slot(i): context.symbol(v) for i, v in enumerate(instruction.scalars)}
+                todo.append((instruction.payload.xreplace(slots), factor * slope))
+            else:
+                return None
+    return constant, total
 
 
 def _fresh(expr: Expr) -> Symbol:
