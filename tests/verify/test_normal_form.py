@@ -259,3 +259,20 @@ def test_zero_is_zero_everywhere(e: sp.Expr, f: sp.Expr) -> None:
         for point in POINTS:
             value = enclose(difference, point, bits=200)
             assert not value.known or value.value.contains(0)
+
+
+def test_two_recursions_are_compared_layer_by_layer() -> None:
+    layers = 40
+    one, two = sp.symbols(f"a0:{layers}", real=True), sp.symbols(f"b0:{layers}", real=True)
+
+    def angle(rho: sp.Expr) -> sp.Expr:
+        return (sin(acos(rho)) + (pi - acos(rho)) * rho) / pi
+
+    def arcsine(rho: sp.Expr) -> sp.Expr:
+        return (sqrt(1 - rho**2) + rho * (pi / 2 + asin(rho))) / pi
+
+    definitions = {a: angle(one[i - 1] if i else c) for i, a in enumerate(one)}
+    definitions |= {a: arcsine(two[i - 1] if i else c) for i, a in enumerate(two)}
+    assert is_zero(one[-1] - two[-1], definitions=definitions, deadline=time.monotonic() + 10) is True
+    wrong = {**definitions, two[5]: arcsine(two[4]) + Rational(1, 10**9)}
+    assert is_zero(one[-1] - two[-1], definitions=wrong, deadline=time.monotonic() + 2) is not True

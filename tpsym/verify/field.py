@@ -302,9 +302,13 @@ class Field:
         return "*".join(sorted(f"{g.key}^{g.exponent(e)}" for g, e in powers))
 
     def leading_sign(self, p: Poly) -> int:
-        """The sign of a coefficient chosen independently of the order of the generators."""
+        """The sign of :meth:`leading_coefficient`."""
+        return 1 if self.leading_coefficient(p) > 0 else -1
+
+    def leading_coefficient(self, p: Poly) -> Any:
+        """A coefficient chosen independently of the order of the generators."""
         _, c = max(p.terms(), key=lambda term: self.label(term[0]))
-        return 1 if c > 0 else -1
+        return c
 
     def sign(self, p: Poly) -> int:
         """The signs ``p`` can have, from those of its terms and the known facts."""

@@ -32,8 +32,8 @@ MAX_ROOT = 24
 
 def element_key(field: Field, a: Element) -> str:
     """A name for the fraction that does not depend on the order of the generators."""
-    c = field.leading_sign(a.den)
-    return hashed(field.key(a.num * c), field.key(a.den * c))
+    c = field.leading_coefficient(a.den)
+    return hashed(field.key(a.num / c), field.key(a.den / c))
 
 
 def pi(field: Field) -> Element:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -32,10 +33,10 @@ from tpsym.verify.field import (
     signs_of_product,
     signs_of_square,
 )
-from tpsym.verify.generators import element_key
+from tpsym.verify.generators import element_key, single
 from tpsym.verify.radicals import canonical, expression
 from tpsym.verify.solve import solved
-from tpsym.verify.translate import Translation
+from tpsym.verify.translate import NO_NAMES, Names, Translation
 
 T = TypeVar("T")
 
@@ -101,15 +102,18 @@ def is_zero(
     relations = tuple(relations)
     depth = depths(expr, definitions)
     expanded: set[sp.Symbol] = set()
-    stride = 1
+    names, stride = NO_NAMES, 1
     try:
         while True:
             verdict, left = _attempt(
-                lambda t: _verdict(t, expr, definitions), expanded, definitions, relations, deadline
+                lambda t: _verdict(t, expr, definitions), expanded, definitions, relations, deadline, names
             )
             candidates = {depth[s] for s in left if s in depth}
             if verdict is not None or not candidates:
                 return verdict
+            if names is NO_NAMES:
+                names = identified(expr, definitions, relations, deadline)
+                continue
             # twice as many levels each time: few rounds for a deep program, few names for a shallow one
             bottom = max(candidates) - stride
             expanded |= {s for s, level in depth.items() if level > bottom}
@@ -147,6 +151,44 @@ def _signs(translation: Translation, expr: sp.Expr) -> int:
             sign = field.sign(f) & allowed
             result = signs_of_product(result, sign if e % 2 else signs_of_square(sign))
     return result
+
+
+def identified(
+    expr: sp.Expr,
+    definitions: Mapping[sp.Symbol, sp.Expr],
+    relations: tuple[Relational, ...],
+    deadline: float | None,
+) -> Names:
+    """Which named values have definitions with one normal form, and the signs these can have.
+
+    From the bottom up, each in terms of those it rests on: so two recursions that agree layer by layer
+    are recognised at a cost linear in the number of layers.
+    """
+    same: dict[sp.Symbol, sp.Symbol] = {}
+    signs_of: dict[sp.Symbol, int] = {}
+    first: dict[str, sp.Symbol] = {}
+    names = Names(same, signs_of)
+
+    for symbol in needed(expr, definitions):
+        use = partial(_described, definition=definitions[symbol])
+        try:
+            key, sign, alias = _attempt(use, set(), definitions, relations, deadline, names)
+        except (UndefinedError, TooLargeError, ValueError, RecursionError):
+            continue
+        signs_of[symbol] = sign
+        found = alias if isinstance(alias, sp.Symbol) else first.setdefault(key, symbol)
+        if found != symbol:
+            same[symbol] = found
+    return names
+
+
+def _described(translation: Translation, *, definition: sp.Expr) -> tuple[str, int, sp.Expr]:
+    """The key of the normal form, the signs it can have, and the generator it is, if it is one."""
+    field = translation.field
+    a = canonical(field, translation(definition))
+    key = hashed("0") if a.num.is_zero() else element_key(field, a)
+    g = single(field, a)
+    return key, field.signs(a), None if g is None else g.expr
 
 
 def _verdict(
@@ -199,13 +241,14 @@ def _attempt(
     definitions: Mapping[sp.Symbol, sp.Expr],
     relations: tuple[Relational, ...],
     deadline: float | None,
+    names: Names = NO_NAMES,
 ) -> T:
     """``use`` on a translation, begun again while it asks for more or finer generators."""
     capacity, hints = 16, dict[str, int]()
     for _ in range(MAX_RESTARTS):
         field = Field(capacity, hints, deadline)
         try:
-            return use(_translation(field, expanded, definitions, relations))
+            return use(_translation(field, expanded, definitions, relations, names))
         except NeedsCapacityError:
             capacity *= 2
             if capacity > MAX_CAPACITY:
@@ -220,10 +263,11 @@ def _translation(
     expanded: set[sp.Symbol],
     definitions: Mapping[sp.Symbol, sp.Expr],
     relations: tuple[Relational, ...],
+    names: Names,
 ) -> Translation:
     values: dict[sp.Symbol, Element] = {}
     substitutions = solved(relations)
-    translation = Translation(field, values, substitutions)
+    translation = Translation(field, values, substitutions, names)
     for relation in relations:
         if relation.rel_op in SIGN_OF_RELATION:
             _record_fact(translation, relation)

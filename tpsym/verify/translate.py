@@ -31,6 +31,17 @@ from tpsym.verify.field import (
 from tpsym.verify.radicals import absolute, canonical, root, sign_of
 
 
+@dataclass(frozen=True)
+class Names:
+    """What is known of named values without their definitions: an equal one, and the possible signs."""
+
+    same: Mapping[sp.Symbol, sp.Symbol]
+    signs: Mapping[sp.Symbol, int]
+
+
+NO_NAMES = Names(MappingProxyType({}), MappingProxyType({}))
+
+
 @dataclass
 class Translation:
     """One pass over expressions: which named values are expanded, and what is already translated."""
@@ -38,6 +49,7 @@ class Translation:
     field: Field
     expanded: Mapping[sp.Symbol, Element]
     substitutions: Mapping[sp.Symbol, sp.Expr]
+    names: Names = NO_NAMES
     done: dict[sp.Basic, Element] = made_by(default_factory=dict)
 
     def __call__(self, expr: sp.Expr) -> Element:
@@ -77,11 +89,13 @@ class Translation:
         return self._other(expr)
 
     def _symbol(self, symbol: sp.Symbol) -> Element:
+        symbol = self.names.same.get(symbol, symbol)
         if symbol in self.expanded:
             return self.expanded[symbol]
         if symbol in self.substitutions:
             return self(self.substitutions[symbol])
-        made = Generator(hashed("symbol", sp.srepr(symbol)), "symbol", symbol, sign=symbol_signs(symbol))
+        sign = symbol_signs(symbol) & self.names.signs.get(symbol, ANY)
+        made = Generator(hashed("symbol", sp.srepr(symbol)), "symbol", symbol, sign=sign)
         return self.field.element(self.field.generator(made))
 
     def _power(self, expr: sp.Pow) -> Element:
@@ -98,7 +112,7 @@ class Translation:
 
     def _expectation(self, expr: E) -> Element:
         f = self.field
-        inner = Translation(f, self.expanded, self.substitutions)
+        inner = Translation(f, self.expanded, self.substitutions, self.names)
         body = canonical(f, inner(expr.body))
         entries = [canonical(f, self(c)) for c in expr.covariance]
         sign = NONNEG if not f.signs(body) & NEG else ANY
