@@ -24,6 +24,7 @@ from tpsym.results.questions import LimitQuestions, NoLimit
 from tpsym.syntax import tree
 from tpsym.syntax.format import format_expression
 from tpsym.verify.decide import Verdict, decide
+from tpsym.verify.domain import Domain
 from tpsym.verify.premises import Premises, assumption, domain_of, reachable, where
 
 RANK = {"proved": 0, "checked": 1, "undecided": 2, "refuted": 3}
@@ -68,7 +69,7 @@ def verdict_on(
     try:
         for case in cases(model, side, claim):
             members += 1
-            result = judged(model.context, side, case, blank, assumptions, seconds)
+            result = judged(side, case, blank, assumptions, seconds)
             if worst is None or RANK[result.verdict] > RANK[worst.verdict]:
                 worst = result
             if result.verdict == "refuted":
@@ -127,25 +128,41 @@ def number(context: Context, value: Value, node: tree.Expr) -> Fraction:
     return Fraction(int(x.expr.p), int(x.expr.q))
 
 
-def judged(
-    context: Context, side: LimitQuestions, case: Case, blank: ClaimResult,
-    assumptions: tuple[sp.Basic, ...], seconds: float,
-) -> ClaimResult:
-    """One member decided: the worst of the equations it comes to."""
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """Two expressions to compare, over named values, on a domain."""
+
+    left: Expr
+    right: Expr
+    definitions: dict[Symbol, Expr]
+    domain: Domain
+
+
+def equations(side: LimitQuestions, case: Case, assumptions: tuple[sp.Basic, ...]) -> list[Equation]:
+    """What a member of a claim comes to: all of them have to hold."""
     definitions = side.limit.definitions
     given = dict(case.premises.substitution)
     premises = Premises((*assumptions, *case.premises.conditions), given)
-    worst: ClaimResult | None = None
+    found = []
     for pair in comparisons(side, case):
         used = {s: definitions[s].xreplace(given) for s in reachable(pair, definitions)}
-        domain = domain_of(context, pair, definitions, premises)
-        left, right = (e.xreplace(given) for e in pair)
-        verdict = decide(left, case.relation, right, domain=domain, definitions=used, tolerance=case.tolerance,
-                         seconds=seconds)
+        domain = domain_of(side.context, pair, definitions, premises)
+        found.append(Equation(pair[0].xreplace(given), pair[1].xreplace(given), used, domain))
+    return found
+
+
+def judged(
+    side: LimitQuestions, case: Case, blank: ClaimResult, assumptions: tuple[sp.Basic, ...], seconds: float
+) -> ClaimResult:
+    """One member decided: the worst of the equations it comes to."""
+    worst: ClaimResult | None = None
+    for eq in equations(side, case, assumptions):
+        verdict = decide(eq.left, case.relation, eq.right, domain=eq.domain, definitions=eq.definitions,
+                         tolerance=case.tolerance, seconds=seconds)
         if worst is None or RANK[verdict.kind] > RANK[worst.verdict]:
             worst = replace(
                 blank, instance=case.instance, verdict=verdict.kind, method=verdict.method, detail=verdict.detail,
-                left=left, right=right, witness=witness_text(verdict, given),
+                left=eq.left, right=eq.right, witness=witness_text(verdict, dict(case.premises.substitution)),
                 left_value=ball_text(verdict.lhs_value), right_value=ball_text(verdict.rhs_value),
             )
     assert worst is not None
