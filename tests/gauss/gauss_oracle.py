@@ -5,6 +5,7 @@ Independent of the reductions: integrands are evaluated by numpy as they were wr
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -91,8 +92,15 @@ def unevaluated(atom: E) -> float:
     if len(variables) != 2:
         raise NotImplementedError(f"{len(variables)} variables")
     outer = [0.0, *(-m / a for (a, b), m in zip(lines, offsets, strict=True) if not b)]
+    outer += crossings([(a, b, m) for (a, b), m in zip(lines, offsets, strict=True)])
 
     def kinks(u: np.ndarray) -> list[np.ndarray]:
         return [0 * u, *(-(a * u + m) / b for (a, b), m in zip(lines, offsets, strict=True) if b)]
 
     return mean2(f, entries[0], entries[1], entries[3], kinks=kinks, outer=outer)
+
+
+def crossings(lines: Sequence[tuple[float, float, float]]) -> list[float]:
+    """The first coordinates of the points where two of the lines a u + b v + m = 0 meet."""
+    pairs = itertools.combinations(lines, 2)
+    return [(b * n - d * m) / (a * d - b * c) for (a, b, m), (c, d, n) in pairs if abs(a * d - b * c) > 1e-12]

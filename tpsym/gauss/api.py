@@ -33,6 +33,9 @@ def expect(integrand: Expr, variables: Sequence[Symbol], covariance: Sequence[Se
     """E[integrand] over the variables, centred and jointly Gaussian with this covariance.
 
     The value is a closed form where one is derived; what has none is left as canonical ``E`` atoms.
+    It holds for every nondegenerate covariance, and at correlation ±1 wherever it can be evaluated.
+    Read at q = 0 a correlation c/√(qs) is 0/0: ask for the mean with the 0 in the covariance instead.
+    step(0) = sign(0) = 0 for a variable of variance 0; step·delta at one point is delta/2.
     Raises :class:`DivergentExpectation` where the mean provably does not exist.
     """
     names = tuple(raw(i) for i in range(len(variables)))
