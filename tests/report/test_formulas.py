@@ -138,3 +138,13 @@ def test_wrapped_lines_fit(width: int) -> None:
     lines = wrap(line, width=width)
     assert max(map(columns, lines)) <= width
     assert "".join("".join(lines).split()) == "".join(line.split())
+
+
+def test_squared_norms() -> None:
+    norms = Notation({xx: r"\lVert x\rVert^2", yy: r"\lVert y\rVert^2"})
+    assert latex(xy / sqrt(xx * yy), norms) == r"\frac{x^{\top} y}{\lVert x\rVert \, \lVert y\rVert}"
+    assert latex(xx**2, norms) == r"\lVert x\rVert^4"
+
+
+def test_superscripts_are_not_stacked() -> None:
+    assert latex(Symbol("Z(h)") ** 2) == "(Z^{h})^2"

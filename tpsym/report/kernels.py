@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import sympy as sp
 from sympy import Add, Dummy, Expr, Mul, Pow, Symbol
@@ -50,22 +49,18 @@ class Angle:
         return sp.asin(self.argument), sp.acos(self.argument)
 
 
-def angle_form(
-    expression: Expr,
-    argument: Expr,
-    theta: Symbol,
-    *,
-    flat: bool = False,
-    values: Mapping[Symbol, Expr] = MappingProxyType({}),
-) -> Expr:
-    """The expression with its arc-cosine kernel in this argument by the angle ``theta = acos(argument)``.
-
-    Unchanged where no sum has both the inverse function and its root, unless ``flat``.
-    """
+def angle_of(argument: Expr, theta: Symbol, *, flat: bool, values: Mapping[Symbol, Expr]) -> Angle | None:
+    """The angle of an argument of the form κ c/√S, else ``None``."""
     shape = _shape(argument)
-    if shape is None or not expression.atoms(sp.asin, sp.acos) & {sp.asin(argument), sp.acos(argument)}:
-        return expression
-    return _walk(expression, Angle(theta, argument, *shape, flat, values))
+    return None if shape is None else Angle(theta, argument, *shape, flat, values)
+
+
+def angle_form(expression: Expr, angle: Angle) -> Expr:
+    """The expression with its arc-cosine kernel in the angle's argument written by the angle.
+
+    Unchanged where no sum has both the inverse function and its root, unless the angle is ``flat``.
+    """
+    return _walk(expression, angle)
 
 
 def _shape(argument: Expr) -> tuple[Expr, Expr, Expr] | None:

@@ -11,14 +11,16 @@ from sympy import Basic, Expr, ImmutableDenseMatrix, Symbol
 from sympy.printing.latex import LatexPrinter
 
 from tpsym.functions import Unknown
-from tpsym.gauss.expectation import E
 from tpsym.report.escape import tex
 from tpsym.report.laws import Laws
 from tpsym.report.measure import is_tall, width
-from tpsym.report.names import ENGLISH, Style, render, split_identifier
+from tpsym.report.names import ENGLISH, GREEK, Style, render, split_identifier
 from tpsym.report.ordering import is_inner_product
 from tpsym.report.typesetter import HEADS, Typesetter, is_atom, is_long, primes
 from tpsym.results.answers import Notation
+
+NORM = r"\rVert^2"
+"""How the LaTeX of a squared norm ends, where a notation writes dot(x, x) so."""
 
 SHORT_NUMERATOR = 16
 """Glyphs above a fraction bar; what is longer stands beside the fraction."""
@@ -100,6 +102,12 @@ def _head(text: str) -> str:
     return re.sub(r"^\\mathrm\{((?:[^{}\\]|\\_)*)\}$", r"\\operatorname{\1}", text)
 
 
+def _word(name: str) -> str:
+    r"""A function spelled out: the underscore of ``leaky_relu`` is a space, no subscript."""
+    words = r"\ ".join(map(tex, name.split("_")))
+    return rf"\operatorname{{{words}}}"
+
+
 def _vector(text: str) -> str:
     return rf"\left({text}\right)" if re.search(r"[+\-]|\\,|\\top", text) else text
 
@@ -157,7 +165,8 @@ class MathLatex(Typesetter, LatexPrinter):
             text = self._print(factor)
             if isinstance(factor, sp.Add) or self._needs_mul_brackets(factor, first=k == 0, last=k == len(factors) - 1):
                 text = self.bracket(text) if len(factors) > 1 else text
-            apart = is_inner_product(factor) or isinstance(factor, E) or (k > 0 and is_inner_product(factors[k - 1]))
+            beside = k > 0 and is_inner_product(factors[k - 1])
+            apart = beside or is_inner_product(factor) or text.startswith(r"\mathbb{E}")
             out += ("" if not out else r" \cdot " if text[0].isdigit() else r" \, " if apart else " ") + text
         return out or "1"
 
@@ -189,16 +198,17 @@ class MathLatex(Typesetter, LatexPrinter):
         return any(r"\frac" in self._print(f) for f in factors)
 
     def root(self, radicand: Expr, index: int) -> str:
-        if self.small and index == 2:
-            return rf"\sqrt{{{self._print(radicand)}}}"
+        factors = [self._print(f) for f in sp.Mul.make_args(radicand)]
+        if index == 2 and all(f.endswith(NORM) for f in factors):
+            return r" \, ".join(sorted(f.removesuffix("^2") for f in factors))
         return (r"\sqrt" if index == 2 else rf"\sqrt[{index}]") + f"{{{self._print(radicand)}}}"
 
     def power(self, base: Expr, exponent: Expr) -> str:
         text = self._print(base)
-        if not is_atom(base):
+        if text.endswith(NORM) and exponent.is_Integer:
+            return f"{text[:-1]}{self._script(2 * exponent)}"
+        if not is_atom(base) or "^" in text or "'" in text:
             text = self.bracket(text)
-        elif "^" in text or "'" in text:
-            text = f"{{{text}}}" if isinstance(base, Symbol) and "'" not in text else self.bracket(text)
         return f"{text}^{self._script(exponent)}"
 
     def _script(self, exponent: Expr) -> str:
@@ -238,7 +248,7 @@ class MathLatex(Typesetter, LatexPrinter):
         if name in HEADS:
             return HEADS[name][0]
         known = str(function.func)
-        return _head(latex_name(known)) if len(known) > 1 else known
+        return latex_name(known) if len(known) == 1 or known in GREEK else _word(known)
 
     def covariance(self, matrix: ImmutableDenseMatrix) -> str:
         """One variance as it is, more as a matrix."""

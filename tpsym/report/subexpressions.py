@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import sympy as sp
 from sympy import Expr, Symbol
 
 from tpsym.gauss.expectation import E
-from tpsym.report.kernels import angle_form, kernel_arguments
+from tpsym.report.kernels import Angle, angle_form, angle_of, kernel_arguments
 from tpsym.report.laws import Laws
 from tpsym.report.ordering import HALF, is_negative
 from tpsym.report.text import MathText
@@ -148,15 +149,23 @@ def _name_angles(expressions: list[Expr], definitions: Definitions_) -> tuple[li
     values = [d for _, d in definitions]
     for argument in kernel_arguments(expressions + values):
         theta = sp.Dummy("theta", nonnegative=True)
+        angle = angle_of(argument, theta, flat=True, values=dict(definitions))
         old = expressions + values
-        known = dict(definitions)
-        full = [angle_form(e, argument, theta, values=known) for e in old]
-        new = [angle_form(e, argument, theta, values=known, flat=True) for e in old]
-        if new != old and (full != old or _length([*new, sp.acos(argument)]) + SHORTEST < _length(old)):
+        new = [angle_form(e, angle) for e in old] if angle else old
+        if angle and new != old and (_has_kernel(old, angle) or _is_shorter(new, old, argument)):
             expressions, values = new[: len(expressions)], new[len(expressions) :]
             definitions = [*zip((s for s, _ in definitions), values, strict=True), (theta, sp.acos(argument))]
             values = [d for _, d in definitions]
     return expressions, definitions
+
+
+def _has_kernel(expressions: Sequence[Expr], angle: Angle) -> bool:
+    strict = replace(angle, flat=False)
+    return any(angle_form(e, strict) != e for e in expressions)
+
+
+def _is_shorter(new: Sequence[Expr], old: Sequence[Expr], argument: Expr) -> bool:
+    return _length([*new, sp.acos(argument)]) + SHORTEST < _length(old)
 
 
 def _length(expressions: Sequence[Expr]) -> int:
