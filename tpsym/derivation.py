@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import update_wrapper
+from typing import Generic, ParamSpec, TypeVar
 
 from sympy import Expr
 
 from tpsym.errors import Span
 
-F = TypeVar("F", bound=Callable[..., object])
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,21 @@ class Derivation:
     result: Expr
 
 
-def rule(name: str, *, source: str, locator: str = "") -> Callable[[F], F]:
-    """Tag a function as the implementation of a named rule: sets its ``rule`` attribute."""
+class Ruled(Generic[P, T]):
+    """A function that implements a named rule: called as it is, with the ``rule`` as attribute."""
 
-    def tag(function: F) -> F:
-        function.rule = Rule(name, source, locator)  # type: ignore[attr-defined]
-        return function
+    def __init__(self, function: Callable[P, T], rule: Rule) -> None:
+        self.function, self.rule = function, rule
+        update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.function(*args, **kwargs)
+
+
+def rule(name: str, *, source: str, locator: str = "") -> Callable[[Callable[P, T]], Ruled[P, T]]:
+    """Tag a function as the implementation of a named rule: gives it a ``rule`` attribute."""
+
+    def tag(function: Callable[P, T]) -> Ruled[P, T]:
+        return Ruled(function, Rule(name, source, locator))
 
     return tag

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import sympy as sp
@@ -12,6 +13,7 @@ from tpsym.errors import Span
 from tpsym.functions import step
 from tpsym.gauss import expect
 from tpsym.limit import rules
+from tpsym.limit.jumps import is_pure
 from tpsym.limit.series import Series, SizeUnknown, exact, expand_in, make, maximum
 from tpsym.limit.variables import Variables, label_latex, node_label
 from tpsym.program.graph import Program
@@ -23,10 +25,14 @@ from tpsym.program.instructions import (
     OuterNonlin,
     RandomScalar,
     Vector,
+    arguments,
     scalar_slot,
     vector_slot,
 )
 from tpsym.program.values import dot_symbol, hat_symbol, node_symbol
+
+WRITTEN_OUT = 400
+"""Operations up to which named values are written out where a hidden zero would matter."""
 
 
 def is_monomial(value: Expr) -> bool:
@@ -70,20 +76,27 @@ class Limit:
     _named: dict[Expr, Symbol] = field(default_factory=dict)
     _slope: dict[tuple[int, Symbol], Expr] = field(default_factory=dict)
     _prepared: set[int] = field(default_factory=set)
+    pure: dict[int, bool] = field(default_factory=dict)
+    source_forms: dict[int, Expr] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.variables = Variables(self.program)
 
     # --- the interpreter -----------------------------------------------------------------------
 
-    def prepare(self, nodes: list[int]) -> list[int]:
+    def prepare(self, nodes: list[int]) -> None:
         """Interpret everything these nodes need in program order, so that nothing recurses deeply."""
-        needed = self.program.ancestors(nodes)
-        for node in needed:
-            if node not in self._prepared:
-                self._interpret(node)
-                self._prepared.add(node)
-        return needed
+        needed: set[int] = set()
+        todo = [node for node in nodes if node not in self._prepared]
+        while todo:
+            node = todo.pop()
+            if node not in needed:
+                needed.add(node)
+                todo.extend(a for a in arguments(self.program[node]) if a not in self._prepared)
+        for node in sorted(needed):
+            self._interpret(node)
+            is_pure(self, node)
+            self._prepared.add(node)
 
     def _interpret(self, node: int) -> None:
         match self.program[node]:
@@ -142,7 +155,22 @@ class Limit:
                 values[s] = self._part(node, self._hat.get(node, None))
             elif s == dot_symbol(node):
                 values[s] = self._part(node, self._dot.get(node, S.Zero))
-        return expand_in(expr, self.n, values)
+        sure = all(self.pure[node] for node in nodes.values()) and not expr.has(self.n)
+        return self.expand_in(expr, values, continuous=sure)
+
+    def expand_in(self, expr: Expr, values: Mapping[Symbol, Series], *, continuous: bool) -> Series:
+        """An expression over symbols that stand for series; see :class:`~tpsym.limit.series.Expansion`."""
+        return expand_in(expr, self.n, values, is_random=self.is_random, continuous=continuous)
+
+    def is_random(self, expr: Expr) -> bool:
+        """Whether a coefficient depends on a Gaussian."""
+        return not expr.free_symbols.isdisjoint(self.variables.forms)
+
+    def written_out(self, expr: Expr) -> Expr:
+        """The expression without named values, as far as it stays short."""
+        while not expr.free_symbols.isdisjoint(self.definitions) and sp.count_ops(expr) < WRITTEN_OUT:
+            expr = expr.xreplace(self.definitions)
+        return expr
 
     def _part(self, node: int, part: Expr | None) -> Series:
         series = self.z(node)
@@ -159,7 +187,8 @@ class Limit:
         known = self._expectation.get(expr)
         if known is None:
             gaussians = sorted(
-                (s for s in expr.free_symbols if s in self.variables.forms), key=lambda s: self.variables.owner[s]
+                (s for s in expr.free_symbols if s in self.variables.forms),
+                key=lambda s: (self.variables.owner[s], s.name),
             )
             if not gaussians:
                 known = (expr, ())
@@ -175,7 +204,7 @@ class Limit:
         terms = {e: self.expectation(c) for e, c in series.terms.items()}
         top = series.top
         errors = [x for x in (series.error, top) if x is not None]
-        random = any(c.free_symbols & self.variables.forms.keys() for c in series.terms.values())
+        random = any(self.is_random(c) for c in series.terms.values())
         return make(terms, maximum(errors) if random else series.error)
 
     def covariance(self, a: Symbol, b: Symbol) -> Expr:
@@ -192,7 +221,10 @@ class Limit:
             todo.pop()
             if pair not in self._covariance:
                 raw = [self.variables.is_raw(g) for g in pair]
-                value = self._raw_covariance(*pair) if all(raw) else sp.Add(*(c * self._covariance[q] for q, c in parts))
+                if all(raw):
+                    value = self._raw_covariance(*pair)
+                else:
+                    value = sp.Add(*(c * self._covariance[q] for q, c in parts))
                 # a hat that only enters a sum needs no name of its own
                 self._covariance[pair] = value if any(raw) else self.name_value(value, pair)
         self._covariance[top] = self.name_value(self._covariance[top], top)

@@ -9,7 +9,8 @@ from sympy import Expr, Function, S, Symbol
 
 from tpsym.derivation import rule
 from tpsym.functions import delta, step
-from tpsym.limit.series import Grows, Series, SizeUnknown, expand_in, make
+from tpsym.limit.jumps import check_jumps
+from tpsym.limit.series import Grows, Series, SizeUnknown, make
 from tpsym.limit.variables import variance_factor
 from tpsym.program.instructions import (
     MatMul,
@@ -38,13 +39,13 @@ def z_init(limit: Limit, node: int) -> Series:
     gaussian = limit.variables.raw(node)
     limit._hat[node], limit._dot[node] = instruction.mean + gaussian, S.Zero
     variance = limit.program.covariance(node, node)
-    limit.record(z_init.rule, node, Covariance(gaussian, gaussian), variance)  # type: ignore[attr-defined]
+    limit.record(z_init.rule, node, Covariance(gaussian, gaussian), variance)
     relatives = limit.families.setdefault(instruction.family, [])
     for other in relatives:
         value = limit.program.covariance(node, other)
         if value != 0:
             pair = Covariance(limit.hat(other), gaussian)
-            limit.record(z_init.rule, node, pair, value)  # type: ignore[attr-defined]
+            limit.record(z_init.rule, node, pair, value)
     relatives.append(node)
     return make({S.Zero: instruction.mean + gaussian}, None)
 
@@ -54,13 +55,14 @@ def z_nonlin(limit: Limit, node: int) -> Series:
     r"""Z^{φ(x¹,…;θ)} = φ(Z^{x¹},…;θ̊): the same function of the limits."""
     instruction = limit.program[node]
     assert isinstance(instruction, Nonlin)
-    series = expand_in(instruction.payload, limit.n, arguments_of(limit, instruction))
+    check_jumps(limit, instruction)
+    series = limit.expand_in(instruction.payload, arguments_of(limit, instruction), continuous=True)
     terms = {e: limit.variables.combine(node, c) for e, c in series.terms.items()}
     result = Series(terms, series.error)
     symbol = limit.z_symbol(node)
     for e, c in series.terms.items():
         if c != symbol:
-            limit.record(z_nonlin.rule, node, limit.n ** (-e) * symbol if e != 0 else symbol, c)  # type: ignore[attr-defined]
+            limit.record(z_nonlin.rule, node, limit.n ** (-e) * symbol if e != 0 else symbol, c)
     return result
 
 
@@ -74,24 +76,26 @@ def z_moment(limit: Limit, node: int) -> Series:
     r"""(1/n) Σ_α φ(x_α; θ) → E φ(Z^x; θ̊) almost surely."""
     instruction = limit.program[node]
     assert isinstance(instruction, Moment)
-    try:
-        inner = expand_in(instruction.payload, limit.n, arguments_of(limit, instruction))
-    except (SizeUnknown, Grows):
-        if instruction.vectors:
-            raise
-        # A function of scalars that keep their randomness has no limit as a number; its law is asked for elsewhere.
-        return Series({}, sp.oo)
     if not instruction.vectors:
-        return inner
+        return function_of_scalars(limit, instruction)
+    check_jumps(limit, instruction)
+    inner = limit.expand_in(instruction.payload, arguments_of(limit, instruction), continuous=True)
     result = limit.mean(inner)
     symbol = scalar_symbol(limit, node)
-    for e, c in inner.terms.items():
+    for c in inner.terms.values():
         value, used = limit.expectation_with_rules(c)
         note = f"by {', '.join(used)}" if used else ""
-        limit.record(z_moment.rule, node, symbol, Mean(c), note="")  # type: ignore[attr-defined]
-        limit.record(expectation_rule.rule, node, Mean(c), value, note=note)  # type: ignore[attr-defined]
-        del e
+        limit.record(z_moment.rule, node, symbol, Mean(c))
+        limit.record(expectation_rule.rule, node, Mean(c), value, note=note)
     return result
+
+
+def function_of_scalars(limit: Limit, instruction: Moment) -> Series:
+    """The same function of the limits; unknown where a scalar keeps its randomness."""
+    try:
+        return limit.expand_in(instruction.payload, arguments_of(limit, instruction), continuous=False)
+    except (SizeUnknown, Grows):
+        return Series({}, sp.oo)  # no limit as a number; its law is asked for elsewhere
 
 
 @rule("Expectation", source="Stein1981", locator="Gaussian calculus")
@@ -118,9 +122,9 @@ def z_hat_covariance(limit: Limit, first: int, second: int) -> Expr:
     moment, used = limit.expectation_with_rules(x * y)
     value = scaled(factor, moment)
     left = Covariance(limit._hat[first], limit._hat[second])
-    limit.record(z_hat_covariance.rule, second, left, factor * Mean(x * y))  # type: ignore[attr-defined]
+    limit.record(z_hat_covariance.rule, second, left, factor * Mean(x * y))
     note = f"by {', '.join(used)}" if used else ""
-    limit.record(expectation_rule.rule, second, factor * Mean(x * y), value, note=note)  # type: ignore[attr-defined]
+    limit.record(expectation_rule.rule, second, factor * Mean(x * y), value, note=note)
     return value
 
 
@@ -146,14 +150,14 @@ def z_matmul(limit: Limit, node: int) -> Series:
     top, _ = x.leading()
     # now, not when they are first asked for: deep programs must not recurse
     limit.hat_covariance(hat, hat)
-    for other in same_products(limit, node):
+    for other in products(limit, instruction.matrix, transposed=instruction.transposed):
         if other < node:
             limit.hat_covariance(limit._hat[other], hat)
     created = z_dot(limit, node)
     limit._dot[node] = created
     symbol = limit.z_symbol(node)
     if created != 0:
-        limit.record(z_matmul_rule.rule, node, symbol, hat + created)  # type: ignore[attr-defined]
+        limit.record(z_matmul_rule.rule, node, symbol, hat + created)
     value = limit.variables.combine(node, hat + created) if created != 0 else hat
     return Series({top: value}, top)
 
@@ -162,19 +166,6 @@ def z_matmul(limit: Limit, node: int) -> Series:
 def z_matmul_rule(hat: Expr, created: Expr) -> Expr:
     """Z^{Wx} is the sum of its Gaussian part and of its correlation part."""
     return hat + created
-
-
-def same_products(limit: Limit, node: int) -> list[int]:
-    """Interpreted products with the same matrix in the same orientation."""
-    wanted = limit.program[node]
-    assert isinstance(wanted, MatMul)
-    return [
-        other
-        for other in limit.program.graph.successors(wanted.matrix)
-        if other != node
-        and limit._hat.get(other, S.Zero) != 0
-        and limit.program[other].transposed == wanted.transposed  # type: ignore[union-attr]
-    ]
 
 
 @rule("ZDot", source="Yang2020TP3", locator="Definition 2.6, Remark 2.12")
@@ -194,35 +185,46 @@ def z_dot(limit: Limit, node: int) -> Expr:
         return S.Zero
     matrix = limit.program[instruction.matrix]
     assert isinstance(matrix, Matrix)
-    factor = variance_factor(matrix, transposed=instruction.transposed)
     _, x = limit.z(instruction.vector).leading()
     if is_smooth(x):
-        coefficients = [scaled(factor, limit.expectation(limit.slope(instruction.vector, limit._hat[p]))) for p in earlier]
-        how = ""
+        factor = variance_factor(matrix, transposed=instruction.transposed)
+        slopes = [limit.slope(instruction.vector, limit._hat[p]) for p in earlier]
+        coefficients, how = [scaled(factor, limit.expectation(slope)) for slope in slopes], ""
     else:
         coefficients = covariance_solve(limit, instruction, earlier, matrix)
         how = "covariance-solve form (Remark 2.12): there is no derivative"
-    parts = [
-        a * limit.z(limit.program[p].vector).leading()[1]  # type: ignore[union-attr]
-        for a, p in zip(coefficients, earlier, strict=True)
-    ]
-    total = sp.Add(*parts)
+    total = sp.Add(*(a * multiplied(limit, p) for a, p in zip(coefficients, earlier, strict=True)))
     symbol = Symbol(f"Ż({limit.label(node)})", real=True)
-    limit.record(z_dot.rule, node, symbol, total, note=how)  # type: ignore[attr-defined]
+    limit.record(z_dot.rule, node, symbol, total, note=how)
     return total
 
 
+def products(limit: Limit, matrix: int, *, transposed: bool) -> list[int]:
+    """Interpreted products with a matrix in one orientation, those that vanish left out."""
+    found = []
+    for node in limit.program.graph.successors(matrix):
+        instruction = limit.program[node]
+        if isinstance(instruction, MatMul) and instruction.transposed == transposed and limit._hat.get(node, 0) != 0:
+            found.append(node)
+    return sorted(found)
+
+
+def multiplied(limit: Limit, node: int) -> Expr:
+    """Z of the vector y of a product Wᵀy, at leading order."""
+    instruction = limit.program[node]
+    assert isinstance(instruction, MatMul)
+    return limit.z(instruction.vector).leading()[1]
+
+
 def transposed_products(limit: Limit, instruction: MatMul) -> list[int]:
-    """The products with the transpose of the same matrix that x is computed from."""
-    found = [
+    """The products with the transpose of the same matrix whose hats Z^x is a function of."""
+    _, x = limit.z(instruction.vector).leading()
+    gaussians = [s for s in x.free_symbols if s in limit.variables.forms]
+    return [
         p
-        for p in limit.program.graph.successors(instruction.matrix)
-        if limit.program[p].transposed != instruction.transposed and limit._hat.get(p, S.Zero) != 0  # type: ignore[union-attr]
+        for p in products(limit, instruction.matrix, transposed=not instruction.transposed)
+        if any(limit.variables.coefficient(s, limit._hat[p]) != 0 for s in gaussians)
     ]
-    if not found:
-        return []
-    before = set(limit.program.ancestors([instruction.vector]))
-    return sorted(p for p in found if p in before)
 
 
 def is_smooth(x: Expr) -> bool:
@@ -233,31 +235,36 @@ def is_smooth(x: Expr) -> bool:
 def covariance_solve(limit: Limit, instruction: MatMul, earlier: list[int], matrix: Matrix) -> list[Expr]:
     r"""a = ρ^{∓1} C⁺ b with C_ij = E Z^{y_i}Z^{y_j}, b_i = E Ẑ^{Wᵀy_i} Z^x (TP III, Remarks 2.12 and F.7)."""
     _, x = limit.z(instruction.vector).leading()
-    sources = [limit.z(limit.program[p].vector).leading()[1] for p in earlier]  # type: ignore[union-attr]
+    sources = [multiplied(limit, p) for p in earlier]
     gram = sp.Matrix(len(earlier), len(earlier), lambda i, j: limit.expectation(sources[i] * sources[j]))
     b = sp.Matrix([limit.expectation(limit._hat[p] * x) for p in earlier])
     ratio = matrix.rows.ratio / matrix.columns.ratio
     scale = ratio if instruction.transposed else 1 / ratio
-    return [scale * a for a in solve_gram(gram, b)]
+    written = gram.applyfunc(limit.written_out)
+    return [scale * a for a in solve_gram(gram, b, independent(written))]
 
 
-def solve_gram(gram: Any, b: Any) -> list[Expr]:
-    """A solution of C a = b for a Gram matrix C, singular or not (b lies in its range).
-
-    Greedy elimination on linearly independent sources; every solution gives the same Ż, because
-    a null vector of C is a combination of the y_i that vanishes.
-    """
+def independent(gram: Any) -> list[int]:
+    """The sources that are no linear combinations of the ones before them, from their Gram matrix."""
     chosen: list[int] = []
     for i in range(gram.rows):
         trial = [*chosen, i]
         if sp.cancel(gram.extract(trial, trial).det()) != 0:
             chosen = trial
-    if not chosen:
-        return [S.Zero] * gram.rows
-    part = gram.extract(chosen, chosen).LUsolve(b.extract(chosen, [0]))
+    return chosen
+
+
+def solve_gram(gram: Any, b: Any, chosen: list[int]) -> list[Expr]:
+    """A solution of C a = b for a Gram matrix C, singular or not (b lies in its range).
+
+    Zero off the ``chosen`` independent sources; every solution gives the same Ż, because a null vector
+    of C is a combination of the y_i that vanishes.
+    """
     solution = [S.Zero] * gram.rows
-    for position, index in enumerate(chosen):
-        solution[index] = sp.cancel(part[position])
+    if chosen:
+        part = gram.extract(chosen, chosen).LUsolve(b.extract(chosen, [0]))
+        for position, index in enumerate(chosen):
+            solution[index] = sp.cancel(part[position])
     return solution
 
 
@@ -266,6 +273,9 @@ def z_outer(limit: Limit, node: int) -> Series:
     r"""|y⟩ = f(|x⟩) with f(ξ) = E ψ(ξ; |x⟩^{(1)}; …; |x⟩^{(r)}; c̊) over i.i.d. copies of the vectors."""
     instruction = limit.program[node]
     assert isinstance(instruction, OuterNonlin)
+    if instruction.payload.has(limit.n):
+        raise SizeUnknown("a power of n inside an outer nonlinearity")
+    check_jumps(limit, instruction)
     rows = {vector_slot(i): limit.z(v).limit() for i, v in enumerate(instruction.vectors)}
     scalars = {scalar_slot(i): limit.scalar(s).limit() for i, s in enumerate(instruction.scalars)}
     value: Expr = instruction.payload.xreplace(scalars)
@@ -274,8 +284,8 @@ def z_outer(limit: Limit, node: int) -> Series:
         value = average_copy(limit, value, columns)
     value = value.xreplace(rows)
     result = limit.variables.combine(node, value)
-    limit.record(z_outer.rule, node, limit.z_symbol(node), value)  # type: ignore[attr-defined]
-    return Series({S.Zero: result}, S.Zero)
+    limit.record(z_outer.rule, node, limit.z_symbol(node), value)
+    return make({S.Zero: result}, S.Zero)
 
 
 def average_copy(limit: Limit, value: Expr, columns: dict[Symbol, Expr]) -> Expr:

@@ -20,10 +20,11 @@ from tpsym.derivation import rule
 from tpsym.gauss import expect
 from tpsym.limit.interpret import Limit
 from tpsym.limit.rules import Mean
-from tpsym.limit.series import Series, SizeUnknown, exact, expand_in
+from tpsym.limit.series import Series, SizeUnknown, add, exact, expand_in
 from tpsym.program.instructions import (
     MatMul,
     Moment,
+    OuterNonlin,
     RandomScalar,
     Vector,
     scalar_slot,
@@ -32,11 +33,14 @@ from tpsym.program.instructions import (
 from tpsym.program.values import node_symbol
 
 HALF = sp.Rational(1, 2)
+NOISE = "$noise"
+PROBE = "probe("
+"""How the initial vectors are named that traces are averaged over."""
 
 
 def noise_symbol(node: int) -> Symbol:
     """G_node: the limit of √n(θ − θ̊) of a moment, or the centred value of a random scalar."""
-    return Symbol(f"$noise{node}", real=True)
+    return Symbol(f"{NOISE}{node}", real=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,8 @@ def scalar_limit(limit: Limit, expr: Expr) -> ScalarLimit:
     nodes = sorted(scalar_nodes(flat))
     limit.prepare(nodes)
     try:
-        value = expand_in(flat, limit.n, {node_symbol(k): expansion(limit, k) for k in nodes}).limit()
+        values = {node_symbol(k): expansion(limit, k) for k in nodes}
+        value = expand_in(flat, limit.n, values, is_random=is_noisy).limit()
     except SizeUnknown as error:
         rough = [limit.label(k) for k in nodes if not admissible(limit, k)]
         if not rough:
@@ -76,6 +81,11 @@ def scalar_limit(limit: Limit, expr: Expr) -> ScalarLimit:
         ) from None
     value = sp.expand(value) if value.free_symbols & {noise_symbol(k) for k in nodes} else value
     return ScalarLimit(value, tuple(k for k in nodes if noise_symbol(k) in value.free_symbols))
+
+
+def is_noisy(coefficient: Expr) -> bool:
+    """Whether a coefficient keeps its randomness."""
+    return any(s.name.startswith(NOISE) for s in coefficient.free_symbols)
 
 
 def expansion(limit: Limit, node: int) -> Series:
@@ -90,7 +100,10 @@ def expansion(limit: Limit, node: int) -> Series:
     top = payload.top
     if top is None:
         return series
-    return Series({**series.terms, sp.expand(top - HALF): noise_symbol(node)}, sp.expand(top - HALF))
+    # the mean of a readout is zero at every order; that of independent coordinates is exact termwise
+    means = {} if readouts(limit, node) else {e: limit.expectation(c) for e, c in payload.terms.items()}
+    size = sp.expand(top - HALF)
+    return add([Series(means), Series({size: noise_symbol(node)}, size)])
 
 
 def mean(limit: Limit, values: Sequence[ScalarLimit]) -> Expr:
@@ -128,18 +141,28 @@ def scalar_nodes(expr: Expr) -> list[int]:
 
 
 def admissible(limit: Limit, node: int) -> bool:
-    """Whether √n(θ − θ̊) of a moment is known to be asymptotically Gaussian."""
+    """Whether √n(θ − θ̊) of a moment is known to be asymptotically Gaussian.
+
+    A trace is an average over a probe that stands for all coordinates: its fluctuation is not the trace's.
+    """
+    instruction = limit.program[node]
+    if isinstance(instruction, Moment) and any(is_probe(limit, v) for v in instruction.vectors):
+        return False
     return bool(readouts(limit, node)) or independent_coordinates(limit, node)
 
 
-def independent_coordinates(limit: Limit, node: int) -> bool:
-    """Whether a moment averages a function of initial vectors alone."""
-    needed = limit.program.ancestors([node])
+def is_probe(limit: Limit, node: int) -> bool:
     instruction = limit.program[node]
-    assert isinstance(instruction, Moment)
-    return not any(
-        isinstance(limit.program[k], MatMul | Moment | RandomScalar) for k in needed if k != node
-    ) and not instruction.payload.has(limit.n)
+    return isinstance(instruction, Vector) and instruction.name.startswith(PROBE)
+
+
+def independent_coordinates(limit: Limit, node: int) -> bool:
+    """Whether a moment averages a function of initial vectors alone, known to every order."""
+    for k in limit.program.ancestors([node]):
+        instruction = limit.program[k]
+        if k != node and isinstance(instruction, MatMul | OuterNonlin | RandomScalar | Moment):
+            return False
+    return payload_series(limit, node).error is None
 
 
 def readouts(limit: Limit, node: int) -> tuple[int, ...]:
@@ -182,9 +205,9 @@ def noise_covariance(limit: Limit, a: int, b: int) -> Expr:
         return first.variance if a == b else S.Zero  # type: ignore[union-attr]
     assert isinstance(first, Moment)
     assert isinstance(second, Moment)
+    check_joint(limit, a, b)
     if first.dimension != second.dimension:
         return S.Zero
-    check_joint(limit, a, b)
     one, other = payload_limit(limit, a), payload_limit(limit, b)
     assert first.dimension is not None
     product = limit.expectation(one * other) - limit.expectation(one) * limit.expectation(other)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 from sympy import Expr, S, Symbol
+from sympy.core.relational import Relational
 
 from tpsym.functions import leaky_relu, relu, step
 
@@ -129,19 +130,27 @@ def multiply(a: Series, b: Series) -> Series:
     return make(terms, _worst(*errors))
 
 
-def power(base: Series, exponent: Expr) -> Series:
-    """``base^exponent``: exact for one term or a natural exponent, leading order otherwise."""
+def power(base: Series, exponent: Expr, *, random: bool = True) -> Series:
+    """``base^exponent``: exact for one term or a natural exponent, leading order otherwise.
+
+    ``random`` says whether the leading coefficient is a random variable. Then it may come near zero, and
+    what is smaller than the leading term by a power of n need not stay so: only o(leading) is claimed.
+    """
     if exponent.is_Integer and exponent >= 0 and (exponent <= 1 or len(base.terms) > 1 or base.error is not None):
         result = exact(S.One)
         for _ in range(int(exponent)):
             result = multiply(result, base)
         return result
+    if not base.terms and exponent.is_positive:
+        return Series({}, None if base.error is None else sp.expand(base.error * exponent))
     top, coefficient = base.leading()
     if coefficient == 0:
-        if exponent.is_positive:
-            return exact(S.Zero)
         raise SizeUnknown("division by zero")
     size = sp.expand(top * exponent)
+    if len(base.terms) == 1 and base.error is None:
+        return exact(coefficient**exponent, size)
+    if random:
+        return Series({size: coefficient**exponent}, size)
     if len(base.terms) == 1:
         return Series({size: coefficient**exponent}, _shift(base.error, size - top))
     return _binomial(base, exponent, top, coefficient)
@@ -152,7 +161,7 @@ def _shift(error: Expr | None, by: Expr) -> Expr | None:
 
 
 def _binomial(base: Series, exponent: Expr, top: Expr, coefficient: Expr) -> Series:
-    """``(c n^e (1 + r))^p = c^p n^(ep) (1 + p r + p(p-1)/2 r^2 + o(r^2))`` for the rest r → 0."""
+    """``(c n^e (1 + r))^p = c^p n^(ep) (1 + p r + p(p-1)/2 r^2 + o(r^2))`` for a number c and a rest r → 0."""
     rest = make({sp.expand(e - top): c / coefficient for e, c in base.terms.items() if e != top},
                 _shift(base.error, -top))
     square = multiply(rest, rest)
@@ -163,72 +172,131 @@ def _binomial(base: Series, exponent: Expr, top: Expr, coefficient: Expr) -> Ser
     return multiply(exact(coefficient**exponent, sp.expand(top * exponent)), unit)
 
 
-HOMOGENEOUS: Mapping[type, int] = {relu: 1, sp.Abs: 1, leaky_relu: 1, step: 0, sp.sign: 0}
-"""Functions with f(c z) = c^k f(z) for c > 0, in their first argument."""
+HOMOGENEOUS: Mapping[Callable[..., Expr], int] = {relu: 1, sp.Abs: 1, leaky_relu: 1, step: 0, sp.sign: 0}
+"""Functions with f(c z) = c^k f(z) for c > 0, in their first argument; those of degree one are Lipschitz."""
+
+AT_THE_JUMP = "a discontinuous function of a quantity that tends to its jump"
 
 
-DISCONTINUOUS = (step, sp.sign)
+def is_plain(series: Series) -> bool:
+    """Whether nothing but an exact term of order one is there."""
+    return series.error is None and set(series.terms) <= {S.Zero}
 
 
-def apply(function: Callable[..., Expr], arguments: list[Series]) -> Series:
+def homogeneous(
+    function: Callable[..., Expr], first: Series, rest: list[Expr], clear: Callable[[Expr], bool]
+) -> Series:
+    """``f(n^e (z + o(1))) = n^(ke) (f(z) + o(1))`` for f homogeneous of degree k.
+
+    Raises:
+        SizeUnknown: f has a jump at zero, and what decides on which side the argument is may be hidden.
+    """
+    degree = HOMOGENEOUS[function]
+    if not first.terms and degree == 1:
+        return first
+    is_exact = len(first.terms) <= 1 and first.error is None
+    top, coefficient = (S.Zero, S.Zero) if not first.terms else first.leading()
+    if degree == 0 and not is_exact and (coefficient == 0 or not clear(coefficient)):
+        raise SizeUnknown(AT_THE_JUMP)
+    size = sp.expand(degree * top)
+    value = function(coefficient, *rest)
+    return exact(value, size) if is_exact else make({size: value}, size)
+
+
+def never(_: Expr) -> bool:
+    return False
+
+
+def apply(
+    function: Callable[..., Expr], arguments: list[Series], *, clear: Callable[[Expr], bool] = never
+) -> Series:
     """``f(x, …)`` at leading order; exact where every argument is one exact term of order one.
+
+    ``clear`` says of the limit of an argument whether f is almost surely continuous there.
 
     Raises:
         Grows: an argument grows with n and f is not homogeneous.
+        SizeUnknown: f jumps, or is infinite, at the limit of its arguments.
     """
-    degree = HOMOGENEOUS.get(function)  # type: ignore[call-overload]
-    if degree is not None and len(arguments[0].terms) == 1 and arguments[0].error is None:
-        ((e, c),) = arguments[0].terms.items()
-        rest = [a.limit() for a in arguments[1:]]
-        if all(a.error is None for a in arguments[1:]):
-            return exact(function(c, *rest), sp.expand(degree * e))
+    plain = all(is_plain(a) for a in arguments)
+    if not plain and function in HOMOGENEOUS and all(is_plain(a) for a in arguments[1:]):
+        return homogeneous(function, arguments[0], [a.limit() for a in arguments[1:]], clear)
     limits = [a.limit() for a in arguments]
-    plain = all(a.error is None and set(a.terms) <= {S.Zero} for a in arguments)
-    if function in DISCONTINUOUS and not plain and (limits[0] == 0 or len(arguments[0].terms) > 1):
-        raise SizeUnknown("a discontinuous function of a quantity that tends to its jump")
     value = function(*limits)
+    if value.has(sp.oo, -sp.oo, sp.zoo, sp.nan):
+        raise SizeUnknown(f"{getattr(function, '__name__', 'a function')} at its singularity")
     return make({S.Zero: value}, None if plain else S.Zero)
 
 
-def expand_in(expr: Expr, n: Symbol, values: Mapping[Symbol, Series]) -> Series:
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """How expressions become series: ``values`` of the symbols, powers of ``n``.
+
+    ``is_random`` tells random coefficients from numbers; ``continuous`` says that every jump in the
+    expression is known to be almost surely missed.
+    """
+
+    n: Symbol
+    values: Mapping[Symbol, Series]
+    is_random: Callable[[Expr], bool] = lambda _: True
+    continuous: bool = False
+
+    def __call__(self, expr: Expr) -> Series:
+        n, values = self.n, self.values
+        if not expr.has(n) and all(is_plain(v) for s, v in values.items() if expr.has(s)):
+            return exact(expr.xreplace({s: v.terms.get(S.Zero, S.Zero) for s, v in values.items()}))
+        if expr == n:
+            return Series({S.One: S.One})
+        if isinstance(expr, Symbol):
+            return values[expr] if expr in values else exact(expr)
+        if not expr.args:
+            return exact(expr)
+        if isinstance(expr, sp.Piecewise):
+            return self._piecewise(expr)
+        if isinstance(expr, sp.Pow):
+            return self._power(expr)
+        parts = [self(a) for a in expr.args]
+        if isinstance(expr, sp.Add):
+            return add(parts)
+        if isinstance(expr, sp.Mul):
+            result = parts[0]
+            for part in parts[1:]:
+                result = multiply(result, part)
+            return result
+        return apply(expr.func, parts, clear=self._clear)
+
+    def _clear(self, limit: Expr) -> bool:
+        """Whether a quantity with this limit ends up on the same side of zero as its limit."""
+        return self.continuous or (not self.is_random(limit) and sp.expand(limit) != 0)
+
+    def _power(self, expr: Expr) -> Series:
+        base, exponent = expr.args
+        if exponent.has(self.n) or any(s in self.values for s in exponent.free_symbols):
+            return apply(lambda b, e: b**e, [self(base), self(exponent)])
+        if base == self.n:
+            return Series({exponent: S.One})
+        series = self(base)
+        return power(series, exponent, random=bool(series.terms) and self.is_random(series.leading()[1]))
+
+    def _piecewise(self, expr: sp.Piecewise) -> Series:
+        """Piecewise functions only of quantities of order one."""
+        limits = {s: v.limit() for s, v in self.values.items() if expr.has(s)}
+        if expr.has(self.n):
+            raise SizeUnknown("a power of n inside a piecewise function")
+        plain = all(is_plain(self.values[s]) for s in limits)
+        conditions = [c for _, condition in expr.args for c in condition.atoms(Relational)]
+        if not plain and not all(self._clear((c.lhs - c.rhs).xreplace(limits)) for c in conditions):
+            raise SizeUnknown(AT_THE_JUMP)
+        return make({S.Zero: expr.xreplace(limits)}, None if plain else S.Zero)
+
+
+def expand_in(
+    expr: Expr,
+    n: Symbol,
+    values: Mapping[Symbol, Series],
+    *,
+    is_random: Callable[[Expr], bool] = lambda _: True,
+    continuous: bool = False,
+) -> Series:
     """An expression over symbols that stand for series, as a series."""
-    if not expr.has(n) and all(
-        v.error is None and set(v.terms) <= {S.Zero} for s, v in values.items() if expr.has(s)
-    ):
-        direct = {s: v.terms.get(S.Zero, S.Zero) for s, v in values.items()}
-        return exact(expr.xreplace(direct))
-    if expr == n:
-        return Series({S.One: S.One})
-    if isinstance(expr, Symbol):
-        return values.get(expr) or exact(expr)
-    if not expr.args:
-        return exact(expr)
-    if isinstance(expr, sp.Piecewise):
-        return _piecewise(expr, n, values)
-    if isinstance(expr, sp.Pow):
-        if expr.exp.has(n) or any(s in values for s in expr.exp.free_symbols):
-            return apply(lambda b, e: b**e, [expand_in(a, n, values) for a in expr.args])
-        if expr.base == n:
-            return Series({expr.exp: S.One})
-        return power(expand_in(expr.base, n, values), expr.exp)
-    parts = [expand_in(a, n, values) for a in expr.args]
-    if isinstance(expr, sp.Add):
-        return add(parts)
-    if isinstance(expr, sp.Mul):
-        result = parts[0]
-        for part in parts[1:]:
-            result = multiply(result, part)
-        return result
-    return apply(expr.func, parts)
-
-
-def _piecewise(expr: sp.Piecewise, n: Symbol, values: Mapping[Symbol, Series]) -> Series:
-    """Piecewise functions only of quantities of order one."""
-    limits = {s: v.limit() for s, v in values.items() if expr.has(s)}
-    if expr.has(n):
-        raise SizeUnknown("a power of n inside a piecewise function")
-    plain = all(values[s].error is None and set(values[s].terms) <= {S.Zero} for s in limits)
-    conditions = [c for _, condition in expr.args for c in condition.atoms(sp.core.relational.Relational)]
-    if not plain and any(sp.expand((c.lhs - c.rhs).xreplace(limits)) == 0 for c in conditions):
-        raise SizeUnknown("a piecewise function of a quantity that tends to its jump")
-    return make({S.Zero: expr.xreplace(limits)}, None if plain else S.Zero)
+    return Expansion(n, values, is_random, continuous)(expr)

@@ -37,8 +37,11 @@ def node_label(program: Program, node: int, *, depth: int = 3) -> str:
 
 
 GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi "
-    "psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split()
+    re.findall(
+        r"\w+",
+        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi "
+        "psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega",
+    )
 )
 
 
@@ -82,6 +85,7 @@ class Variables:
     sources: dict[Symbol, frozenset[tuple[object, ...]]] = field(default_factory=dict)
     owner: dict[Symbol, int] = field(default_factory=dict)
     names: dict[str, Symbol] = field(default_factory=dict)
+    coefficients: dict[tuple[Symbol, Symbol], Expr] = field(default_factory=dict)
 
     def name(self, text: str, latex: str, **assumptions: bool) -> Symbol:
         """A new symbol under this name, or one like it if the name is taken."""
@@ -136,15 +140,20 @@ class Variables:
 
     def coefficient(self, symbol: Symbol, raw: Symbol) -> Expr:
         """The coefficient of a raw Gaussian in another one."""
-        total: list[Expr] = []
-        todo = [(symbol, S.One)]
+        known, todo = self.coefficients, [symbol]
         while todo:
-            current, factor = todo.pop()
-            if current == raw:
-                total.append(factor)
-            elif not self.is_raw(current) and not self.independent(current, raw):
-                todo.extend((g, factor * c) for g, c in self.forms[current].items())
-        return sp.Add(*total)
+            current = todo[-1]
+            if (current, raw) in known:
+                todo.pop()
+                continue
+            parts = {} if self.independent(current, raw) or self.is_raw(current) else self.forms[current]
+            missing = [g for g in parts if (g, raw) not in known]
+            if missing:
+                todo.extend(missing)
+                continue
+            value = S.One if current == raw else sp.Add(*(c * known[g, raw] for g, c in parts.items()))
+            known[current, raw] = value
+        return known[symbol, raw]
 
     def expand(self, expr: Expr) -> Expr:
         """An expression in raw Gaussians only."""
