@@ -21,7 +21,6 @@ from tpsym import functions as fn
 from tpsym.gauss.balls import NAN, REAL, Ball, holds, power, rational_power
 from tpsym.gauss.expectation import E
 from tpsym.gauss.quadrature import NotRigorousError, OutOfTimeError, integrate
-from tpsym.gauss.sampled import estimate
 
 NOTHING: Mapping[sp.Symbol, sp.Expr] = MappingProxyType({})
 NO_FUNCTIONS: Mapping[str, Callable[..., sp.Expr]] = MappingProxyType({})
@@ -156,6 +155,9 @@ class Evaluation:
             if not self.estimates:
                 return NAN
             self.rigorous = False
+            # NumPy and SciPy are slow to import and rarely needed
+            from tpsym.gauss.sampled import estimate
+
             return estimate(body, covariance, self, deadline=self.deadline)
 
 
