@@ -29,9 +29,13 @@ ATTEMPTS = 150
 
 @dataclass(frozen=True)
 class Gram:
-    """Symbols for the products of data vectors, by pair of vectors (i ≤ j): a semidefinite matrix."""
+    """Symbols for the products of data vectors, by pair of vectors (i ≤ j): a semidefinite matrix.
+
+    Its rank is at most ``dimension``, the number of coordinates of the vectors, where that is given.
+    """
 
     entries: Mapping[tuple[int, int], sp.Symbol]
+    dimension: sp.Expr | None = None
 
     @property
     def size(self) -> int:
@@ -147,7 +151,9 @@ def _draw_gram(
         for symbol in set(values) & set(implied):
             del values[symbol]
         return
-    vectors = _vectors(n, level, generator)
+    given = None if gram.dimension is None else gram.dimension.xreplace(dict(implied))
+    most = int(given) if isinstance(given, sp.Integer) else 4
+    vectors = _vectors(n, level, generator, max(1, min(most, 4)))
     for (i, j), symbol in gram.entries.items():
         values[symbol] = sum((a * b for a, b in zip(vectors[i], vectors[j], strict=True)), Fraction(0))
 
@@ -160,14 +166,14 @@ def _fixed_scale(gram: Gram, implied: Mapping[sp.Symbol, sp.Expr]) -> Fraction:
     return Fraction(1)
 
 
-def _vectors(n: int, level: int, generator: random.Random) -> list[list[Fraction]]:
+def _vectors(n: int, level: int, generator: random.Random, most: int) -> list[list[Fraction]]:
     kind = level % 7
-    dimension = generator.randint(1 if kind == 5 else 2, 4)
+    dimension = min(generator.randint(1 if kind == 5 else 2, 4), most)
     vectors = [_vector(dimension, generator) for _ in range(n)]
     if kind == 2 and n > 1:
         factor = generator.choice((1, -1, 2, Fraction(-1, 2)))
         vectors[1] = [factor * a for a in vectors[0]]
-    elif kind == 3 and n > 1:
+    elif kind == 3 and n > 1 and dimension > 1:
         a = vectors[0]
         vectors[1] = [-a[1], a[0], *([Fraction(0)] * (dimension - 2))]
     elif kind == 4 and n > 1:
@@ -193,7 +199,7 @@ def _admissible(domain: Domain, point: Point, definitions: Mapping[sp.Symbol, sp
         symbols = {*point.values, *point.implied}
         if not all(_fits(s, evaluation(s)) for s in symbols):
             return False
-        if not all(semidefinite(_matrix(g, point, evaluation)) for g in domain.grams):
+        if not all(_possible(g, point, evaluation) for g in domain.grams):
             return False
         try:
             return all(_holds(c, point, evaluation) for c in domain.conditions)
@@ -228,6 +234,16 @@ def _fits(symbol: sp.Symbol, x: Any) -> bool:
     return all(fits for assumed, fits in checks if assumed)
 
 
+def _possible(gram: Gram, point: Point, evaluation: Evaluation) -> bool:
+    """Whether vectors with these products exist, for certain."""
+    found = rank(_matrix(gram, point, evaluation))
+    if found is None or gram.dimension is None:
+        return found is not None
+    exact = {s: sp.Rational(v.numerator, v.denominator) for s, v in point.values.items()}
+    limit = gram.dimension.xreplace(dict(point.implied)).xreplace(exact)
+    return not limit.is_number or bool(found <= limit)
+
+
 def _matrix(gram: Gram, point: Point, evaluation: Evaluation) -> list[list[Any]]:
     """The known part of the Gram matrix, exact where it can be."""
     complete = [i for i in range(gram.size) if (i, i) in gram.entries]
@@ -242,15 +258,21 @@ def _matrix(gram: Gram, point: Point, evaluation: Evaluation) -> list[list[Any]]
 
 def semidefinite(matrix: list[list[Any]]) -> bool:
     """Whether a symmetric matrix is certainly positive semidefinite (definite, where it is not exact)."""
-    rows = [list(row) for row in matrix]
+    return rank(matrix) is not None
+
+
+def rank(matrix: list[list[Any]]) -> int | None:
+    """The rank of a symmetric matrix, or ``None`` if it is not certainly positive semidefinite."""
+    rows, found = [list(row) for row in matrix], 0
     while rows:
         pivot, first = rows[0][0], rows[0]
         if pivot == 0 and not any(isinstance(x, arb) for x in first):
             if any(x != 0 for x in first):
-                return False
+                return None
             rows = [row[1:] for row in rows[1:]]
             continue
         if not pivot > 0:
-            return False
+            return None
+        found += 1
         rows = [[a - row[0] * b / pivot for a, b in zip(row[1:], first[1:], strict=True)] for row in rows[1:]]
-    return True
+    return found

@@ -45,7 +45,8 @@ def terms(field: Field, a: Element) -> Iterator[tuple[Fraction, Element]]:
     for exponents, c in a.num.terms():
         q = fmpq(c)
         t = field.element(field.context.from_dict({exponents: 1}), a.den)
-        scale = fmpq(t.num.leading_coefficient())
+        # the scale of t must not depend on the order in which generators were met
+        scale = fmpq(t.num.leading_coefficient()) / field.leading_coefficient(t.den)
         q *= scale
         yield Fraction(int(q.p), int(q.q)), field.scale(t, 1 / scale)
 
