@@ -2,7 +2,8 @@
 
 A fence ``tp NAME`` is a file, ``console`` a session (``$ command``, then exactly what it prints), ``python``
 a script, whose output is the fence ``text`` after it. The two ``sh`` fences are the set-up, which
-``.ci/run`` runs.
+``.ci/run`` runs. After a change of what is printed, ``python tests/test_readme.py`` writes the outputs anew;
+read the difference before it is committed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -44,11 +46,15 @@ FENCES = [Fence(*found) for found in FENCE.findall(README)]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of the README."""
     made = tmp_path_factory.mktemp("readme")
+    write_files(made)
+    return made
+
+
+def write_files(folder: Path) -> None:
     for fence in FENCES:
         kind, _, name = fence.kind.partition(" ")
         if kind == "tp":
-            (made / name).write_text(fence.body, encoding="utf-8")
-    return made
+            (folder / name).write_text(fence.body, encoding="utf-8")
 
 
 def output(command: list[str], folder: Path) -> str:
@@ -116,3 +122,21 @@ def test_every_command_is_in_the_table() -> None:
     assert isinstance(main, Group)
     listed = set(re.findall(r"^\| `tpsym (\w+)", README, re.MULTILINE))
     assert listed == set(main.commands)
+
+
+def rewritten(folder: Path) -> str:
+    """The README with the outputs of today."""
+    write_files(folder)
+    text = README
+    for command, expected in SESSIONS:
+        now = "\n".join(shown(output(["bash", "-c", command], folder)))
+        text = text.replace(f"$ {command}\n{expected}", f"$ {command}\n{now}\n", 1)
+    for script, expected in SCRIPTS:
+        now = "\n".join(shown(output([sys.executable, "-W", "error", "-c", script], folder)))
+        text = text.replace(f"```text\n{expected}", f"```text\n{now}\n", 1)
+    return text
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as made_here:
+        (ROOT / "README.md").write_text(rewritten(Path(made_here)), encoding="utf-8")
