@@ -14,7 +14,7 @@ from tpsym.program.calls import truth
 from tpsym.program.elaborate import Model
 from tpsym.program.evaluate import assignments, evaluate
 from tpsym.program.scope import Context, Scope
-from tpsym.program.values import Condition, Data, Family, Scalar, describe
+from tpsym.program.values import Condition, Data, Family, Finite, Scalar, describe
 from tpsym.syntax import tree
 from tpsym.verify.domain import Domain, Gram
 
@@ -76,8 +76,10 @@ def where(
 
 
 def parameter(context: Context, target: tree.Target, scope: Scope) -> Symbol | None:
-    """The declared parameter a ``where`` gives a value to, if it is one."""
+    """The declared parameter or finite size a ``where`` gives a value to, if it is one."""
     known = scope.find(target.name.id)
+    if isinstance(known, Finite) and isinstance(known.size, Symbol):
+        return known.size
     if target.indices and known is not None:
         node = tree.Index(target.name, target.indices, span=target.span)
         known = evaluate(context, node, scope)
@@ -124,14 +126,16 @@ def domain_of(context: Context, expressions: Sequence[Expr], definitions: Defini
     parts = [p.xreplace(substitution) for p in parts]
     names = {u.args[0] for p in parts for u in p.atoms(Unknown)}
     free = set[Symbol]().union(*(p.free_symbols for p in parts)) - definitions.keys() - names
-    grams, facts, rest = gram_matrices(context, free)
+    grams, facts, rest = gram_matrices(context, free, substitution)
     return Domain(tuple(sorted(rest, key=str)), grams, (*facts, *conditions))
 
 
-def gram_matrices(context: Context, free: set[Symbol]) -> tuple[tuple[Gram, ...], list[sp.Basic], set[Symbol]]:
+def gram_matrices(
+    context: Context, free: set[Symbol], substitution: Mapping[Symbol, Expr]
+) -> tuple[tuple[Gram, ...], list[sp.Basic], set[Symbol]]:
     """A Gram matrix for the data vectors of each size, products that are given as facts, and the other symbols."""
     used = sorted({name for pair, s in context.grams.items() if s in free for name in pair})
-    sizes = {name: data_size(context, name) for name in used}
+    sizes = {name: data_size(context, name).xreplace(substitution) for name in used}
     grams: list[Gram] = []
     facts: list[sp.Basic] = []
     inside: set[Symbol] = set()
@@ -147,7 +151,7 @@ def gram_matrices(context: Context, free: set[Symbol]) -> tuple[tuple[Gram, ...]
                     free = free | known.free_symbols
                 entries[(i, j)] = value
         inside |= set(entries.values())
-        grams.append(Gram(entries))
+        grams.append(Gram(entries, size))
     return tuple(grams), facts, free - inside
 
 
