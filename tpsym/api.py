@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import sys
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType, ModuleType
+from typing import TYPE_CHECKING, Any, overload
 
 from tpsym.errors import Diagnostic, TpError, fail
 from tpsym.program.elaborate import Model, elaborate
@@ -17,13 +20,23 @@ from tpsym.syntax.parse import parse_expression, read
 
 if TYPE_CHECKING:
     from tpsym.report.document import Report
-    from tpsym.results.answers import ClaimResult
+    from tpsym.results.answers import Answer, ClaimResult, Notation
+    from tpsym.results.kernels import Kernel
     from tpsym.verify.runs import Runs
 
+Settings = Mapping[str, tree.Expr | str | int | float | Any]
+"""Values by name (``sigma_w``, ``a[1]``, ``dot(x, y)``): numbers, or text of the language such as ``"sqrt(2)"``.
+A float stands for the decimal it prints as: 0.1 is 1/10."""
 
-@dataclass(frozen=True)
+NOTHING: Settings = MappingProxyType({})
+
+
+@dataclass(frozen=True, repr=False)
 class Program:
-    """A parsed ``.tp`` file; elaborated when first asked something."""
+    """A parsed ``.tp`` file; elaborated when first asked something.
+
+    ``settings`` replace the defaults of parameters, sizes and depths.
+    """
 
     file: tree.File
     filename: str | None = None
@@ -48,16 +61,30 @@ class Program:
     def limit_side(self) -> LimitQuestions:
         return self._session[1]
 
-    def kernel(self, kind: str, function: str) -> Any:
-        """The kernel ``nngp`` of a network of the file at its declared inputs.
+    def kernel(self, kind: str, function: str) -> Kernel:
+        """The kernel ``"nngp"`` of a network of the file, such as ``"f"``, or of its inner vectors, ``"f.h[2]"``.
 
         Raises:
-            TpError: unknown kind or function; the network has no Gaussian limit.
+            TpError: unknown kind or function, or a kind that is not available yet.
         """
         from tpsym.results.kernels import kernel
 
         with _Located(self):
-            return kernel(self.model, self.limit_side, kind, function)
+            return kernel(self.model, self.limit_side, kind, function, _typeset)
+
+    def evaluate(self, expression: str, *, digits: int = 15) -> str:
+        """A limit-side expression such as ``"E[tanh(g)^2]"`` as a decimal number with certified digits.
+
+        Raises:
+            TpError: a parameter has no value; the expression is no number.
+        """
+        return evaluate(self, expression, digits=digits)
+
+    def __repr__(self) -> str:
+        kinds = [type(statement) for statement in self.file.statements]
+        asked = f"{kinds.count(tree.Derive)} derive, {kinds.count(tree.Claim)} claim"
+        title = self.file.title.text if self.file.title else ""
+        return f"<tpsym program {self.filename or title or 'without title'!r}: {asked}>"
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -75,47 +102,44 @@ class _Located:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, TpError) and error.source is None:
+        if isinstance(error, TpError) and (error.source is None or error.filename is None):
             raise error.located(source=self.program.source, filename=self.program.filename) from None
 
 
-def load(path: str | Path, *, settings: Mapping[str, tree.Expr] | None = None) -> Program:
+def load(path: str | Path, *, settings: Settings = NOTHING) -> Program:
     """Read a ``.tp`` file.
 
     Raises:
         TpError: the file cannot be read or parsed.
     """
-    return Program(read(path), str(path), settings or {})
+    return Program(read(path), str(path), _parsed(settings))
 
 
-def parse(text: str, *, filename: str | None = None) -> Program:
-    """Parse the text of a ``.tp`` file."""
-    return Program(parse_text(text, filename=filename), filename)
+def parse(text: str, *, filename: str | None = None, settings: Settings = NOTHING) -> Program:
+    """Parse the text of a ``.tp`` file; ``filename`` is what messages call it.
+
+    Raises:
+        TpError: the text does not follow the grammar; all mistakes found, each with its place.
+    """
+    return Program(parse_text(text, filename=filename), filename, _parsed(settings))
+
+
+def _parsed(settings: Settings) -> dict[str, tree.Expr]:
+    given = {name: v for name, v in settings.items() if isinstance(v, tree.Expr)}
+    return given | parse_settings(f"{name}={v}" for name, v in settings.items() if name not in given)
 
 
 def parse_settings(items: Iterable[str]) -> dict[str, tree.Expr]:
     """``sigma_w=1.5`` as a table of expressions; the left side is a name, ``a[1]`` or ``dot(x, y)``."""
-    from tpsym.syntax.format import format_expression
+    from tpsym.results.kernels import setting_name
 
     settings: dict[str, tree.Expr] = {}
     for item in items:
         name, equals, value = item.partition("=")
         if not equals or not value.strip():
             raise fail("bad-setting", f"--set {item}: expected NAME=VALUE", fix="--set sigma_w=1.5")
-        settings[format_expression(folded(parse_expression(name)))] = parse_expression(value)
+        settings[setting_name(name)] = parse_expression(value)
     return settings
-
-
-def folded(node: tree.Expr) -> tree.Expr:
-    """The left side of a setting with Greek letters spelled out, as symbols are named."""
-    match node:
-        case tree.Name(id=name):
-            return tree.Name(name, name, span=node.span)
-        case tree.Index(base=base, indices=indices):
-            return tree.Index(folded(base), indices, span=node.span)
-        case tree.Call(function=function, args=args):
-            return tree.Call(folded(function), tuple(folded(a) for a in args), span=node.span)
-    return node
 
 
 def _overrides(settings: Mapping[str, tree.Expr]) -> dict[str, Any]:
@@ -127,7 +151,11 @@ def _overrides(settings: Mapping[str, tree.Expr]) -> dict[str, Any]:
     scope = Scope(None, constants())
     overrides: dict[str, Any] = {}
     for name, node in settings.items():
-        value = value_of(Context(scope=scope), node, scope)
+        try:
+            value = value_of(Context(scope=scope), node, scope)
+        except TpError as error:
+            found = error.diagnostics[0]  # its place is in the setting, not in the file
+            raise fail(found.code, f"{name}: {found.message}", expected=found.expected, fix=found.fix) from None
         if not isinstance(value, Scalar | ListValue):
             raise fail("bad-setting", f"--set {name}: expected a number or a list of numbers")
         overrides[name] = value.expr if isinstance(value, Scalar) else value
@@ -152,13 +180,25 @@ def derivation(program: Program) -> tuple[Report, tuple[Diagnostic, ...]]:
 def derive(program: Program) -> Report:
     """The derivation of everything the file asks for; shows itself in a notebook.
 
+    Questions without an answer are warned about, as long as there is one that has.
+
     Raises:
-        TpError: a question makes no sense, or has no answer yet.
+        TpError: a question makes no sense, or none has an answer.
     """
     report, refused = derivation(program)
     if refused and not report.answers:
         raise TpError(refused, program.source, program.filename)
+    for diagnostic in refused:
+        warnings.warn(diagnostic.render(source=program.source, filename=program.filename), stacklevel=2)
     return report
+
+
+def _typeset(answer: Answer, notation: Notation) -> str:
+    """An answer with its where-clause as LaTeX."""
+    from tpsym.report.contents import sections
+    from tpsym.report.markdown_document import display
+
+    return display(sections([answer])[0].blocks[0], notation)
 
 
 def claim_results(program: Program) -> tuple[ClaimResult, ...]:
@@ -174,31 +214,43 @@ def verify(program: Program) -> Verdicts:
     return Verdicts(program.filename or "", claim_results(program))
 
 
-@dataclass(frozen=True)
-class Verdicts:
-    """The verdicts on the claims of a program: a sequence that shows itself as a table."""
+@dataclass(frozen=True, repr=False)
+class Verdicts(Sequence["ClaimResult"]):
+    """The verdicts on the claims of a program: by number or by label; shows itself as a table in a notebook."""
 
     filename: str
     claims: tuple[ClaimResult, ...]
 
-    def __iter__(self) -> Iterator[ClaimResult]:
-        return iter(self.claims)
-
     def __len__(self) -> int:
         return len(self.claims)
 
-    def __getitem__(self, label: str) -> ClaimResult:
-        for claim in self.claims:
-            if claim.label == label:
-                return claim
-        raise KeyError(label)
+    @overload
+    def __getitem__(self, key: int | str) -> ClaimResult: ...
 
-    def to_text(self, *, columns: int = 80) -> str:
+    @overload
+    def __getitem__(self, key: slice) -> tuple[ClaimResult, ...]: ...
+
+    def __getitem__(self, key: int | str | slice) -> ClaimResult | tuple[ClaimResult, ...]:
+        if isinstance(key, str):
+            return dict(self.items())[key]
+        return self.claims[key]
+
+    def keys(self) -> tuple[str, ...]:
+        """The labels in the order of the file."""
+        return tuple(claim.label for claim in self.claims)
+
+    def items(self) -> tuple[tuple[str, ClaimResult], ...]:
+        """Labels with their claims; of several claims with one label the last is the one found by it."""
+        return tuple((claim.label, claim) for claim in self.claims)
+
+    def to_text(self, *, columns: int = 80, color: bool = False) -> str:
+        """As ``tpsym verify`` prints it."""
         from tpsym.report.verdicts import verdicts_text
 
-        return verdicts_text([(self.filename, self.claims)], width=columns)
+        return verdicts_text([(self.filename, self.claims)], width=max(columns, 40), color=color)
 
     def to_json(self) -> str:
+        """As ``tpsym verify --json`` prints it."""
         from tpsym.report.verdicts import verdicts_json
 
         return verdicts_json([(self.filename, self.claims)])
@@ -207,14 +259,9 @@ class Verdicts:
         return self.to_text()
 
     def _repr_html_(self) -> str:
-        from html import escape
+        from tpsym.report.html_document import claims_fragment
 
-        rows = "".join(
-            f"<tr><td>{escape(c.verdict)}</td><td>{escape(c.label)}</td><td>{escape(c.method)}</td>"
-            f"<td>{escape(c.detail)}</td></tr>"
-            for c in self.claims
-        )
-        return f"<table><tr><th>verdict</th><th>claim</th><th>by</th><th></th></tr>{rows}</table>"
+        return claims_fragment(self.claims)
 
 
 def check_all(program: Program) -> None:
@@ -279,3 +326,16 @@ def format_file(path: Path, *, write: bool) -> bool:
     if write:
         write_file(path, formatted)
     return True
+
+
+class _Package(ModuleType):
+    """The package ``tpsym``, in which a function is not replaced by the subpackage of its name."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in KEPT and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+KEPT = {"verify": verify, "simulate": simulate}
+sys.modules["tpsym"].__class__ = _Package
+vars(sys.modules["tpsym"]).update(KEPT)
