@@ -7,22 +7,36 @@ from sympy import Expr, S
 
 from tpsym.errors import Span, fail
 from tpsym.program.instructions import Dimension
+from tpsym.program.messages import written
 from tpsym.program.operators import add, apply, as_vector, compose, same_size, scale, shape_error
 from tpsym.program.scope import Context
 from tpsym.program.values import (
+    Condition,
     Data,
     DiagonalLetter,
+    Family,
     Finite,
+    Function,
     GaussianLaw,
+    Kernel,
+    Macro,
+    Member,
+    Nonlinearity,
     Operator,
     Scalar,
     Value,
     VectorValue,
     describe,
 )
+from tpsym.syntax import tree
 
 MAX_OPERATOR_TERMS = 4096
 """Words a matrix expression may expand into."""
+
+MAX_BITS = 14_000
+"""Binary digits of an exact number."""
+
+MAX_EXPONENT = 10_000
 
 Plain = Scalar | VectorValue | Data | Operator | GaussianLaw
 
@@ -41,50 +55,66 @@ def plain(context: Context, value: Value, span: Span) -> Plain:
 
 
 def _missing(value: Value) -> str | None:
-    from tpsym.program.values import Family, Function, Kernel, Nonlinearity
-
     match value:
-        case Function(name=name):
-            return f"call it: {name}(x)"
+        case Function(definition=definition):
+            return f"call it: {signature(definition)}"
         case Kernel(kind=kind):
-            return f"call it on two inputs: {kind}(…)(x, y)"
+            return f"give it two inputs: {kind}(…)(x, y)"
         case Nonlinearity(name=name):
             return f"call it: {name}(…)"
         case Family(name=name, members=members):
-            return f"pick a member: {name}[{', '.join(map(str, next(iter(members), ())))}]"
+            keys = f"[{', '.join(map(str, next(iter(members), ())))}]"
+            return f"pick a member: {name.removesuffix('(…)')}{keys}{'(…)' if name.endswith('(…)') else ''}"
+        case Macro(definition=definition):
+            return f"write {signature(definition)}"
+        case Member(function=function, name=name):
+            return f"call it: {function.name}.{name}(x)"
+        case Condition():
+            return "if(condition, a, b) makes a value of a condition"
     return None
 
 
+def signature(definition: tree.Let | tree.Def) -> str:
+    """How a definition or function is used: ``C[l](s, t)``."""
+    arguments = ", ".join(p.text for p in definition.parameters)
+    call = f"({arguments})" if arguments else ""
+    if isinstance(definition, tree.Def):
+        return definition.name.text + call
+    keys = ", ".join(i.text if isinstance(i, tree.Name) else "…" for i in definition.target.indices)
+    return definition.target.name.text + (f"[{keys}]" if keys else "") + call
+
+
 def negate(context: Context, value: Value, span: Span) -> Value:
-    return times(context, Scalar(S.NegativeOne), plain(context, value, span), span)
+    return times(Scalar(S.NegativeOne), plain(context, value, span), span)
 
 
-def binary(context: Context, op: str, left: Value, right: Value, span: Span) -> Value:
-    """``left op right`` for the arithmetic operators."""
+def binary(
+    context: Context, op: str, left: Value, right: Value, span: Span, *, places: tuple[Span, Span] | None = None
+) -> Value:
+    """``left op right`` for the arithmetic operators; ``places`` are those of the two sides."""
+    first, second = places or (span, span)
     if op == "@":
-        return matmul(context, left, right, span)
-    a, b = plain(context, left, span), plain(context, right, span)
+        return matmul(context, left, right, span, places=(first, second))
+    a, b = plain(context, left, first), plain(context, right, second)
     match op:
         case "+":
-            return plus(context, a, b, span)
+            return plus(a, b, span)
         case "-":
-            return plus(context, a, times(context, Scalar(S.NegativeOne), b, span), span)
+            return plus(a, times(Scalar(S.NegativeOne), b, second), span, what="subtract")
         case "*":
-            return times(context, a, b, span)
+            return times(a, b, span)
         case "/":
-            return times(context, a, reciprocal(b, span), span)
-    return power(context, a, b, span)
+            return divide(a, b, span, second)
+    return power(a, b, span, second)
 
 
-def plus(context: Context, a: Plain, b: Plain, span: Span) -> Value:
+def plus(a: Plain, b: Plain, span: Span, *, what: str = "add") -> Plain:
+    if isinstance(a, Scalar | VectorValue) and isinstance(b, Scalar | VectorValue):
+        return coordinatewise(a.expr + b.expr, a, b, what, span)
     match a, b:
-        case Scalar(), Scalar():
-            return Scalar(a.expr + b.expr)
-        case (VectorValue(), VectorValue()) | (VectorValue(), Scalar()) | (Scalar(), VectorValue()):
-            return VectorValue(a.expr + b.expr, joint_dimension(a, b, "add", span))
         case Data(), Data():
             if not same_size(a.size, b.size):
-                raise shape_error("cannot add", a, b, span)
+                raise shape_error(f"cannot {what}", a, b, span)
             terms: dict[str, Expr] = {}
             for name, coefficient in a.terms + b.terms:
                 terms[name] = terms.get(name, S.Zero) + coefficient
@@ -95,78 +125,102 @@ def plus(context: Context, a: Plain, b: Plain, span: Span) -> Value:
             raise fail(
                 "scalar-plus-matrix", "cannot add a number to a matrix", span, fix="multiply the number by eye(n)"
             )
-    raise shape_error("cannot add", a, b, span)
+    fix = None
+    if {type(a), type(b)} == {Operator, VectorValue}:
+        fix = "multiply the matrix by a vector first: W @ x"
+    elif {type(a), type(b)} == {Data, VectorValue}:
+        fix = INPUT_LAYER
+    raise shape_error(f"cannot {what}", a, b, span, fix=fix)
 
 
-def times(context: Context, a: Plain, b: Plain, span: Span) -> Value:
+INPUT_LAYER = "multiply the data by an input layer first: U @ x"
+
+
+def times(a: Plain, b: Plain, span: Span, *, what: str = "multiply") -> Plain:
+    if isinstance(a, Scalar | VectorValue) and isinstance(b, Scalar | VectorValue):
+        return coordinatewise(a.expr * b.expr, a, b, what, span)
     match a, b:
-        case Scalar(), Scalar():
-            return Scalar(a.expr * b.expr)
-        case (VectorValue(), VectorValue()) | (VectorValue(), Scalar()) | (Scalar(), VectorValue()):
-            return VectorValue(a.expr * b.expr, joint_dimension(a, b, "multiply", span))
         case Scalar(), Data():
             return Data(tuple((k, a.expr * v) for k, v in b.terms if a.expr != 0), b.size)
         case Data(), Scalar():
-            return times(context, b, a, span)
+            return times(b, a, span)
         case Scalar(), Operator():
             return scale(b, a.expr)
         case Operator(), Scalar():
             return scale(a, b.expr)
-        case Operator(), (VectorValue() | Data() | Operator()):
+        case (Operator(), (VectorValue() | Data() | Operator())) | ((VectorValue() | Data()), Operator()):
+            order = "use `@` for the matrix product" if isinstance(a, Operator) else (
+                "write W @ x for the product, diag(x) @ W to scale the rows of W"
+            )
             raise fail(
                 "star-for-matmul",
                 f"`*` is coordinatewise; cannot multiply {describe(a)} and {describe(b)} with it",
                 span,
-                fix="use `@` for the matrix product",
+                fix=order,
             )
-    raise shape_error("cannot multiply", a, b, span)
+    fix = None
+    if isinstance(a, Data) and isinstance(b, Data):
+        fix = "use dot(x, y) for the inner product"
+    elif {type(a), type(b)} == {Data, VectorValue}:
+        fix = INPUT_LAYER
+    raise shape_error(f"cannot {what}", a, b, span, fix=fix)
 
 
-def reciprocal(b: Plain, span: Span) -> Plain:
+def divide(a: Plain, b: Plain, span: Span, place: Span) -> Plain:
     match b:
         case Scalar():
             if b.expr == 0:
-                raise fail("division-by-zero", "division by zero", span)
-            return Scalar(1 / b.expr)
+                raise fail("division-by-zero", "division by zero", place)
+            return times(a, Scalar(1 / b.expr), span, what="divide")
         case VectorValue():
-            return VectorValue(1 / b.expr, b.dimension)
-    raise fail("bad-divisor", f"cannot divide by {describe(b)}", span, expected="a number or a vector")
+            if b.expr == 0:
+                raise fail("division-by-zero", "division by zero", place)
+            return times(a, VectorValue(1 / b.expr, b.dimension), span, what="divide")
+    raise fail("bad-divisor", f"cannot divide by {describe(b)}", place, expected="a number or a vector")
 
 
-def power(context: Context, a: Plain, b: Plain, span: Span) -> Value:
+def power(a: Plain, b: Plain, span: Span, place: Span) -> Plain:
     if isinstance(a, Operator) and isinstance(b, Scalar):
-        return operator_power(context, a, b, span)
-    match a, b:
-        case Scalar(), Scalar():
-            if a.expr == 0 and b.expr.is_negative:
-                raise fail("division-by-zero", "zero to a negative power", span)
-            return Scalar(a.expr**b.expr)
-        case (VectorValue(), Scalar()) | (Scalar(), VectorValue()) | (VectorValue(), VectorValue()):
-            return VectorValue(a.expr**b.expr, joint_dimension(a, b, "take powers of", span))
-    raise fail("bad-power", f"cannot raise {describe(a)} to {describe(b)}", span, expected="numbers or vectors")
+        return operator_power(a, b, span, place)
+    if not isinstance(a, Scalar | VectorValue) or not isinstance(b, Scalar | VectorValue):
+        raise fail("bad-power", f"cannot raise {describe(a)} to {describe(b)}", span, expected="numbers or vectors")
+    check_exponent(a.expr, b.expr, place)
+    if a.expr == 0 and b.expr.is_negative:
+        raise fail("division-by-zero", "zero to a negative power", span)
+    value = a.expr**b.expr
+    if a.expr.is_Rational and b.expr.is_Rational:
+        real(value, span, f"({written(a.expr)})^({written(b.expr)})")
+    return coordinatewise(value, a, b, "take powers of", span)
 
 
-def operator_power(context: Context, a: Operator, b: Scalar, span: Span) -> Value:
+def operator_power(a: Operator, b: Scalar, span: Span, place: Span) -> Operator:
     """``A^k`` for a natural number k."""
-    if not (b.expr.is_Integer and b.expr >= 0) or not isinstance(a.rows, Dimension):
-        raise fail("bad-power", f"a matrix can only be raised to a natural number, not to {b.expr}", span)
+    if not (b.expr.is_Integer and b.expr >= 0):
+        raise fail(
+            "bad-power",
+            f"a matrix can only be raised to a whole number ≥ 0, not to {written(b.expr)}",
+            place,
+        )
+    if not isinstance(a.rows, Dimension) or not same_size(a.rows, a.columns):
+        raise fail("not-square", f"a power needs a square matrix of a width, this is {describe(a)}", span)
+    if b.expr > MAX_OPERATOR_TERMS:
+        raise fail("too-many-terms", f"this matrix power has more than {MAX_OPERATOR_TERMS} factors", place)
     result = Operator(((S.One, ()),), a.rows, a.rows)
     for _ in range(int(b.expr)):
-        product = compose(result, a, span)
-        assert isinstance(product, Operator)
-        if len(product.terms) > MAX_OPERATOR_TERMS:
-            raise fail("too-many-terms", f"this matrix power has more than {MAX_OPERATOR_TERMS} words", span)
-        result = product
+        if len(result.terms) * len(a.terms) > MAX_OPERATOR_TERMS:
+            raise fail("too-many-terms", f"this matrix power has more than {MAX_OPERATOR_TERMS} terms", span)
+        result = compose(result, a, span)
     return result
 
 
-def matmul(context: Context, left: Value, right: Value, span: Span) -> Value:
+def matmul(context: Context, left: Value, right: Value, span: Span, *, places: tuple[Span, Span]) -> Value:
     """``left @ right``."""
-    a = left if isinstance(left, Operator) else plain(context, left, span)
-    b = right if isinstance(right, Operator) and not isinstance(left, Operator) else plain(context, right, span)
-    if isinstance(right, Operator) and isinstance(left, Operator):
-        b = right if _rows_finite(left) or as_vector(right) is None else plain(context, right, span)
+    a = left if isinstance(left, Operator) else plain(context, left, places[0])
+    keep = isinstance(right, Operator) and (not isinstance(left, Operator) or _rows_finite(left))
+    b = right if keep else plain(context, right, places[1])
     if isinstance(a, Operator) and isinstance(b, Operator):
+        if len(a.terms) * len(b.terms) > MAX_OPERATOR_TERMS:
+            raise fail("too-many-terms", f"this matrix product has more than {MAX_OPERATOR_TERMS} terms", span)
         return compose(a, b, span)
     if isinstance(a, Operator) and isinstance(b, VectorValue | Data):
         return apply(context, a, b, span)
@@ -183,7 +237,7 @@ def matmul(context: Context, left: Value, right: Value, span: Span) -> Value:
         "matrix-expected",
         f"`@` needs a matrix on its left and a matrix or vector on its right, not {describe(a)} and {describe(b)}",
         span,
-        fix="use `*` to multiply by a number",
+        fix="use `*` to multiply by a number" if isinstance(a, Scalar) or isinstance(b, Scalar) else None,
     )
 
 
@@ -191,12 +245,44 @@ def _rows_finite(a: Operator) -> bool:
     return not isinstance(a.rows, Dimension)
 
 
-def joint_dimension(a: Plain, b: Plain, what: str, span: Span) -> Dimension:
-    """The width of a coordinatewise result; numbers are broadcast."""
+def defined(expr: Expr, span: Span) -> Expr:
+    """The result of a calculation with numbers, if it is a number of reasonable size."""
+    if expr is S.NaN or expr is S.ComplexInfinity:
+        raise fail("undefined-value", "this has no value", span)
+    if expr.is_Rational and max(int(expr.p).bit_length(), int(expr.q).bit_length()) > MAX_BITS:
+        raise fail("number-too-large", f"this number has more than {MAX_BITS * 3 // 10} digits", span)
+    return expr
+
+
+def real(expr: Expr, span: Span, text: str) -> Expr:
+    """A number, if it is a real one."""
+    if expr.is_number and (expr.is_real is False or expr is S.NaN):
+        raise fail("undefined-value", f"{text} is not a real number", span)
+    return expr
+
+
+def check_exponent(base: Expr, exponent: Expr, place: Span) -> None:
+    """Refuse a power too large to be written out."""
+    if not exponent.is_Rational or base in (S.Zero, S.One, S.NegativeOne):
+        return
+    bits = max(int(base.p).bit_length(), int(base.q).bit_length()) if base.is_Rational else 0
+    if abs(exponent) > MAX_EXPONENT or bits * abs(exponent) > MAX_BITS:
+        raise fail("number-too-large", f"the exponent {shortened(exponent)} is too large", place)
+
+
+def shortened(number: Expr) -> str:
+    text = written(number)
+    return text if len(text) < 30 else f"{text[:12]}…{text[-3:]}"
+
+
+def coordinatewise(expr: Expr, a: Scalar | VectorValue, b: Scalar | VectorValue, what: str, span: Span) -> Plain:
+    """A result of two numbers or vectors; numbers are broadcast."""
     sizes = [v.dimension for v in (a, b) if isinstance(v, VectorValue)]
+    if not sizes:
+        return Scalar(defined(expr, span))
     if len(sizes) == 2 and not same_size(sizes[0], sizes[1]):
         raise shape_error(f"cannot {what}", a, b, span)
-    return sizes[0]
+    return VectorValue(expr, sizes[0])
 
 
 def diagonal(value: VectorValue) -> Operator:
@@ -204,7 +290,10 @@ def diagonal(value: VectorValue) -> Operator:
     return Operator(((S.One, (DiagonalLetter(value.expr),)),), value.dimension, value.dimension)
 
 
-def relation(op: str, left: Expr, right: Expr) -> sp.Basic:
+def relation(op: str, left: Expr, right: Expr, span: Span) -> sp.Basic:
     """A comparison as a sympy relation, for piecewise functions."""
     makers = {"<": sp.Lt, "<=": sp.Le, ">": sp.Gt, ">=": sp.Ge, "==": sp.Eq, "!=": sp.Ne}
-    return makers[op](left, right)
+    try:
+        return makers[op](left, right)
+    except TypeError:
+        raise fail("undefined-value", "only real numbers can be compared", span) from None

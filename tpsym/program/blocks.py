@@ -8,8 +8,10 @@ from sympy import Expr, Integer
 
 from tpsym.errors import Span, fail
 from tpsym.program.evaluate import assignments, bound_range, evaluate, indices
+from tpsym.program.messages import wrong_index_count
+from tpsym.program.names import mentioned
 from tpsym.program.scope import Context, Scope
-from tpsym.program.values import Family, Function, Scalar, Value, VectorValue
+from tpsym.program.values import Family, Function, Scalar, Value, VectorValue, describe
 from tpsym.syntax import tree
 
 
@@ -34,7 +36,7 @@ class Instance:
 
 def execute(context: Context, body: tuple[tree.Statement, ...], scope: Scope, suffix: str) -> Value | None:
     """Run a block; ``suffix`` ends the labels of what it assigns (``h[2]`` + ``(x)``)."""
-    for position, statement in enumerate(body):
+    for statement in body:
         match statement:
             case tree.Assign():
                 assign(context, statement, scope, suffix)
@@ -43,8 +45,6 @@ def execute(context: Context, body: tuple[tree.Statement, ...], scope: Scope, su
             case tree.Def():
                 scope.names[statement.name.id] = Function(statement, scope)
             case tree.Return():
-                if position + 1 < len(body):
-                    raise fail("unreachable", "nothing after `return` is ever computed", body[position + 1].span)
                 return evaluate(context, statement.value, scope)
             case _:
                 raise fail(
@@ -57,13 +57,12 @@ def execute(context: Context, body: tuple[tree.Statement, ...], scope: Scope, su
 
 
 def loop(context: Context, statement: tree.Loop, scope: Scope, suffix: str) -> None:
-    """A ``for`` block, unrolled; what it assigns is seen after it."""
+    """A ``for`` block, unrolled; what it assigns is seen after it. It holds no ``return``."""
     name = statement.clause.index.id
     before = scope.names.get(name)
     for key in bound_range(context, statement.clause, scope):
         scope.names[name] = Scalar(Integer(key))
-        if execute(context, statement.body, scope, suffix) is not None:
-            raise fail("misplaced", "`return` cannot stand inside a loop", statement.span)
+        execute(context, statement.body, scope, suffix)
     if before is None:
         scope.names.pop(name, None)
     else:
@@ -73,11 +72,36 @@ def loop(context: Context, statement: tree.Loop, scope: Scope, suffix: str) -> N
 def assign(context: Context, statement: tree.Assign, scope: Scope, suffix: str = "") -> None:
     """``h[t] = value for t in …``: named vectors and scalars become instructions."""
     target = statement.target
+    check_indices((target,), statement.clauses, scope)
     for inner in assignments(context, statement.clauses, scope):
         value = evaluate(context, statement.value, inner)
         keys = indices(context, target.indices, inner)
         name = target.name.text + (f"[{', '.join(map(str, keys))}]" if keys else "")
         store(scope, target, keys, named(context, value, name + suffix, statement.span))
+
+
+def check_indices(targets: tuple[tree.Target, ...], clauses: tuple[tree.For, ...], scope: Scope) -> None:
+    """Every range of a family is used in its indices, every index has a range."""
+    bound = {c.index.id for c in clauses}
+    for target in targets:
+        for name in mentioned(target.indices):
+            if name.id not in bound and scope.find(name.id) is None:
+                raise fail(
+                    "unbound-index",
+                    f"the index {name.text} has no range",
+                    name.span,
+                    fix=f"end the line with: for {name.text} in 1..L",
+                )
+        used = {name.id for name in mentioned(target.indices)}
+        for clause in clauses:
+            if clause.index.id not in used:
+                wanted = ", ".join(c.index.text for c in clauses)
+                raise fail(
+                    "unused-index",
+                    f"{target.name.text} has no index {clause.index.text}, so every round of this range sets it anew",
+                    clause.index.span,
+                    fix=f"name the members: {target.name.text}[{wanted}]",
+                )
 
 
 def named(context: Context, value: Value, label: str, span: Span) -> Value:
@@ -103,17 +127,20 @@ def store(scope: Scope, target: tree.Target, keys: tuple[int, ...], value: Value
     name = target.name.id
     if not keys:
         if isinstance(scope.names.get(name), Family):
-            raise fail("family-as-name", f"{target.name.text} is a family and needs an index", target.span)
+            what = f"{target.name.text} is a family already and needs an index"
+            raise fail("family-as-name", what, target.span, fix="choose another name")
         scope.names[name] = value
         return
     family = scope.names.get(name)
     if family is None:
         family = Family(target.name.text, {})
     if not isinstance(family, Family):
-        raise fail("not-indexed", f"{target.name.text} was assigned without an index", target.span)
+        what = f"{target.name.text} is {describe(family)} already and takes no index"
+        raise fail("not-indexed", what, target.span, fix="choose another name")
     known = next(iter(family.members), keys)
     if len(known) != len(keys):
-        raise fail("wrong-index-count", f"{target.name.text} takes {len(known)} indices", target.span)
+        place = target.indices[0].span.to(target.indices[-1].span)
+        raise wrong_index_count(target.name.text, len(known), len(keys), place)
     # Family is a value: earlier readers keep what they saw. The mapping is shared because it only grows.
     members = dict(family.members) if keys in family.members else family.members
     members[keys] = value  # type: ignore[index]

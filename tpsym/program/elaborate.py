@@ -10,21 +10,23 @@ from sympy import Expr
 
 from tpsym.errors import TpError, fail
 from tpsym.program.blocks import assign, loop
-from tpsym.program.calls import BUILTINS, LATER, LIMIT_NAMES
+from tpsym.program.calls import BUILTINS, recursion
 from tpsym.program.declare import (
     constants,
     declare_fn,
     declare_input,
     declare_param,
-    declare_random,
     declare_size,
+    fresh,
+    twice,
 )
-from tpsym.program.names import unresolved
-from tpsym.program.scope import Context, Scope, unknown_name
-from tpsym.program.values import Function, Macro, Unavailable
+from tpsym.program.declare_random import declare_random
+from tpsym.program.elsewhere import assigned, elsewhere
+from tpsym.program.messages import similar, unknown_name
+from tpsym.program.names import LATER, LIMIT_NAMES, after_return, limit_question, recursive, unresolved
+from tpsym.program.scope import Context, Scope
+from tpsym.program.values import Finite, Function, Macro, Nonlinearity, Unavailable
 from tpsym.syntax import tree
-
-PARAMETRIZATIONS = ("standard", "ntk", "mup")
 
 NOTHING: Mapping[str, Expr] = MappingProxyType({})
 
@@ -53,7 +55,8 @@ def elaborate(file: tree.File, *, overrides: Mapping[str, Expr] = NOTHING) -> Mo
     Raises:
         TpError: the first mistake, with its place.
     """
-    context = Context(scope=Scope(Scope(None, constants())), overrides=overrides)
+    outermost = Scope(None, constants(), elsewhere(file))
+    context = Context(scope=Scope(outermost), overrides=overrides, source=file.source)
     assumptions: list[tree.Assume] = []
     questions: list[tree.Derive] = []
     claims: list[tree.Claim] = []
@@ -67,21 +70,66 @@ def elaborate(file: tree.File, *, overrides: Mapping[str, Expr] = NOTHING) -> Mo
                 claims.append(statement)
             case _:
                 declare(context, statement)
-    resolve_names(context, file)
-    declared = {s.name for s in context.parameters} | set(context.scope.names) | set(context.data)
-    unknown = {name for name in overrides if not name.startswith("dot(")} - declared
-    if unknown:
-        raise fail("unknown-name", f"--set: the file declares no {', '.join(sorted(unknown))}")
+    check_blocks(context, file)
+    check_overrides(context)
     return Model(file, context, tuple(assumptions), tuple(questions), tuple(claims))
 
 
-def resolve_names(context: Context, file: tree.File) -> None:
-    """Report names nobody defines in functions and definitions, called or not."""
-    known = frozenset(context.scope.known()) | frozenset(BUILTINS) | frozenset(LIMIT_NAMES) | frozenset(LATER)
+def check_overrides(context: Context) -> None:
+    """Every value given from outside is for something the file declares."""
+    names = {s.name for s in context.parameters} | set(context.data)
+    names |= {k for k, v in context.scope.names.items() if isinstance(v, Finite)} | context.depths
+    for name in context.overrides:
+        if name not in names and not name.startswith("dot("):
+            close = similar(name, names)
+            raise fail(
+                "unknown-name",
+                f"--set {name}: the file declares no parameter, size or data {name}",
+                expected=", ".join(sorted(names)) or "nothing: the file has no parameters",
+                fix=f"did you mean {close}?" if close else None,
+            )
+
+
+def check_blocks(context: Context, file: tree.File) -> None:
+    """Mistakes in functions and definitions that show before they are called, or if they never are."""
+    callables = frozenset(BUILTINS) | frozenset(LIMIT_NAMES) | frozenset(LATER)
+    known = frozenset(context.scope.known()) | callables
     for statement in file.statements:
         if isinstance(statement, tree.Def | tree.Let):
-            for name in unresolved(statement, known):
-                raise unknown_name(name.text, name.span, iter(known))
+            for name, called in unresolved(statement, known):
+                raise undefined(context, name, called=called)
+        if isinstance(statement, tree.Def):
+            check_function(statement)
+    place = recursive({s.name.id: s for s in file.statements if isinstance(s, tree.Def)})
+    if place is not None:
+        raise recursion(place.text, place.span)
+
+
+def undefined(context: Context, name: tree.Name, *, called: bool) -> TpError:
+    """The error for an unknown name in a block, by how it is used."""
+    scope = context.scope
+    names = [k for k in scope.known() if isinstance(scope.find(k), Nonlinearity | Function | Macro) == called]
+    if called:
+        names += [*BUILTINS, *LIMIT_NAMES, *LATER]
+    return unknown_name(name.text, name.span, names, hint=scope.hint(name.id, name.span))
+
+
+def check_function(statement: tree.Def) -> None:
+    """A function computes nothing after its ``return``, and no limits."""
+    found = after_return(statement.body)
+    if found is not None and found[0] == "after":
+        raise fail("unreachable", "nothing after `return` is ever computed", found[1].span)
+    if found is not None:
+        fix = "move it after the loop, less indented"
+        raise fail("misplaced", "`return` cannot stand inside a loop", found[1].span, fix=fix)
+    limit = limit_question(statement.body)
+    if limit is not None:
+        raise fail(
+            "limit-in-program",
+            "a limit cannot be used inside the program",
+            limit.span if isinstance(limit, tree.Expectation) else limit.function.span,
+            fix="use mean(…) in the program; E[…], Z(…), lim(…), nngp(…) in `let`, `claim` and `derive`",
+        )
 
 
 def declare(context: Context, statement: tree.Statement) -> None:
@@ -98,32 +146,35 @@ def declare(context: Context, statement: tree.Statement) -> None:
         case tree.Fn():
             declare_fn(context, statement)
         case tree.Parametrization(name=name):
-            if name.id not in PARAMETRIZATIONS:
-                raise fail(
-                    "unknown-parametrization",
-                    f"unknown parametrization {name.text!r}",
-                    name.span,
-                    expected=", ".join(PARAMETRIZATIONS),
-                )
-            context.parametrization = name.id
+            context.parametrization = name.id  # the parser knows which there are
         case tree.Def():
             define(context, statement)
         case tree.Assign():
+            check_target(context, statement.target)
             assign(context, statement, context.scope)
         case tree.Loop():
+            for inner in assigned(statement.body):
+                check_target(context, inner)
             loop(context, statement, context.scope, "")
         case tree.Let():
+            fresh(context, statement.target.name)
             context.scope.names[statement.target.name.id] = Macro(statement, context.scope)
         case tree.Train():
+            fresh(context, statement.name)
             context.scope.names[statement.name.id] = Unavailable(f"training ({statement.name.text})")
         case _:
             raise fail("misplaced", "this statement cannot stand at the top of a file", statement.span)
 
 
+def check_target(context: Context, target: tree.Target) -> None:
+    """An assignment may set a computed name anew, but nothing that was declared."""
+    line = context.declared.get(target.name.id)
+    if line is not None:
+        raise twice(target.name, line)
+
+
 def define(context: Context, statement: tree.Def) -> None:
-    names = [p.id for p in statement.parameters]
-    if len(set(names)) < len(names):
-        raise fail("declared-twice", f"{statement.name.text} has two parameters of one name", statement.span)
+    fresh(context, statement.name)
     context.scope.names[statement.name.id] = Function(statement, context.scope)
 
 

@@ -6,18 +6,15 @@ from collections.abc import Iterator
 
 import sympy as sp
 
-from tpsym.errors import Span, TpError, fail, nearest
-from tpsym.program.arithmetic import binary, negate, plain
-from tpsym.program.operators import transpose
-from tpsym.program.scope import MAX_RANGE, Context, Scope, integer, lookup, not_available
+from tpsym.errors import Span, TpError, fail
+from tpsym.program.arithmetic import binary, negate, plain, signature
+from tpsym.program.messages import not_available, wrong_arity, wrong_index_count
+from tpsym.program.names import limit_question
+from tpsym.program.scope import MAX_RANGE, Context, Scope, integer, lookup
 from tpsym.program.values import (
     Condition,
-    Family,
-    Function,
     ListValue,
     Macro,
-    Member,
-    Operator,
     Scalar,
     Unavailable,
     Value,
@@ -30,29 +27,28 @@ from tpsym.syntax import tree
 def evaluate(context: Context, node: tree.Expr, scope: Scope) -> Value:
     """The value of an expression in a scope; errors carry the place of the smallest wrong piece."""
     match node:
-        case tree.Number(value=value):
-            return Scalar(sp.Rational(value.numerator, value.denominator))
+        case tree.Number(value=number):
+            return Scalar(sp.Rational(number.numerator, number.denominator))
         case tree.Name():
-            value = lookup(scope, node)
-            if isinstance(value, Unavailable):
-                raise not_available(value.what, node.span)
-            if isinstance(value, Macro) and not value.definition.parameters and not value.definition.target.indices:
-                return expand_macro(context, value, (), (), node.span)
-            return value
+            return name_value(context, node, scope)
         case tree.Unary(op="not", operand=operand):
-            return Condition("not", (evaluate(context, operand, scope),))
+            return Condition("not", (condition(context, operand, scope, "not"),))
         case tree.Unary(op=op, operand=operand):
             inner = evaluate(context, operand, scope)
-            return negate(context, inner, node.span) if op == "-" else plain(context, inner, node.span)
+            return negate(context, inner, operand.span) if op == "-" else plain(context, inner, operand.span)
         case tree.Binary(op="and" | "or" as op):
-            return Condition(op, (evaluate(context, node.left, scope), evaluate(context, node.right, scope)))
+            return Condition(op, tuple(condition(context, side, scope, op) for side in (node.left, node.right)))
         case tree.Binary():
             return evaluate_binary(context, node, scope)
         case tree.Compare():
             return compare(context, node, scope)
         case tree.Index():
+            from tpsym.program.access import index
+
             return index(context, node, scope)
         case tree.Attribute():
+            from tpsym.program.access import attribute
+
             return attribute(context, node, scope)
         case tree.Call():
             from tpsym.program.calls import call
@@ -68,7 +64,39 @@ def evaluate(context: Context, node: tree.Expr, scope: Scope) -> Value:
             return ListValue(tuple(evaluate(context, item, scope) for item in items))
         case tree.TupleLiteral(items=(single,)):
             return evaluate(context, single, scope)
+        case tree.TupleLiteral():
+            raise fail("misplaced", "a pair can only stand in a shape or in the data of `train`", node.span)
+        case tree.TableLiteral():
+            raise fail("misplaced", "a table can only stand as a learning rate", node.span)
     raise fail("misplaced", "this cannot stand here", node.span, expected="an expression")
+
+
+def name_value(context: Context, node: tree.Name, scope: Scope) -> Value:
+    """The value of a name; a ``let`` without indices or parameters stands for what it defines."""
+    value = lookup(scope, node)
+    if isinstance(value, Unavailable):
+        raise not_available(value.what, node.span, fix=value.fix)
+    if isinstance(value, Macro) and is_plain(value):
+        return expand_macro(context, value, (), (), node.span)
+    return value
+
+
+def is_plain(macro: Macro) -> bool:
+    """Whether a ``let`` has neither indices nor parameters."""
+    return not macro.definition.parameters and not macro.definition.target.indices
+
+
+def condition(context: Context, node: tree.Expr, scope: Scope, what: str) -> Condition:
+    """An expression that has to be a condition."""
+    value = evaluate(context, node, scope)
+    if isinstance(value, Condition):
+        return value
+    raise fail(
+        "condition-expected",
+        f"`{what}` needs a condition, not {describe(value)}",
+        node.span,
+        expected="a comparison such as u > 0",
+    )
 
 
 def evaluate_binary(context: Context, node: tree.Binary, scope: Scope) -> Value:
@@ -80,7 +108,8 @@ def evaluate_binary(context: Context, node: tree.Binary, scope: Scope) -> Value:
         left = left.left
     value = evaluate(context, left, scope)
     for link in reversed(chain):
-        value = binary(context, link.op, value, evaluate(context, link.right, scope), link.span)
+        right = evaluate(context, link.right, scope)
+        value = binary(context, link.op, value, right, link.span, places=(link.left.span, link.right.span))
     return value
 
 
@@ -98,94 +127,14 @@ def expectation(context: Context, node: tree.Expectation, scope: Scope) -> Value
             node.span,
             fix="use mean(…) in the program; E[…] in `let`, `claim` and `derive`",
         )
-    return context.limit.expectation(evaluate(context, node.body, scope), node.span)
+    value = plain(context, evaluate(context, node.body, scope), node.body.span)
+    if not isinstance(value, VectorValue | Scalar):
+        raise fail("vector-expected", f"E[…] needs a vector or a number, this is {describe(value)}", node.body.span)
+    return context.limit.expectation(value, node.span)
 
 
 def indices(context: Context, items: tuple[tree.Expr, ...], scope: Scope) -> tuple[int, ...]:
     return tuple(integer(evaluate(context, item, scope), item.span) for item in items)
-
-
-def index(context: Context, node: tree.Index, scope: Scope) -> Value:
-    base: Value
-    if isinstance(node.base, tree.Name):
-        base = lookup(scope, node.base)
-        if isinstance(base, Unavailable):
-            raise not_available(base.what, node.base.span)
-    else:
-        base = evaluate(context, node.base, scope)
-    keys = indices(context, node.indices, scope)
-    match base:
-        case Family():
-            return member(base, keys, node.span)
-        case Member(indices=None):
-            return Member(base.function, base.name, keys, node.span)
-        case Macro():
-            return expand_or_bind(context, base, keys, node.span)
-        case ListValue(items=items):
-            if len(keys) == 1 and 0 <= keys[0] < len(items):
-                return items[keys[0]]
-            raise fail("index-out-of-range", f"there is no item {keys}, the list has {len(items)}", node.span)
-    name = node.base.text if isinstance(node.base, tree.Name) else "this"
-    raise fail("not-indexed", f"{name} is {describe(base)} and takes no index", node.span, fix="drop the index")
-
-
-def member(family: Family, keys: tuple[int, ...], span: Span) -> Value:
-    """``W[l]``, or an error saying which indices there are."""
-    if keys in family.members:
-        value = family.members[keys]
-        if isinstance(value, Unavailable):
-            raise not_available(value.what, span)
-        return value
-    known = sorted(family.members)
-    arity = len(known[0]) if known else len(keys)
-    text = ", ".join(map(str, keys))
-    if len(keys) != arity:
-        raise fail("wrong-index-count", f"{family.name} takes {arity} indices, {len(keys)} given", span)
-    ranges = [sorted({k[i] for k in known}) for i in range(arity)]
-    there = ", ".join(f"{r[0]}..{r[-1]}" if len(r) > 1 else str(r[0]) for r in ranges) if known else "none yet"
-    raise fail(
-        "index-out-of-range",
-        f"there is no {family.name}[{text}]",
-        span,
-        expected=f"an index in {there}",
-        fix="define it before it is used, or change the range" if known else None,
-    )
-
-
-def attribute(context: Context, node: tree.Attribute, scope: Scope) -> Value:
-    base = evaluate(context, node.base, scope)
-    match base, node.name:
-        case Operator(), "T":
-            return transpose(base, node.span)
-        case VectorValue(), "T":
-            from tpsym.program.values import RowLetter
-
-            one = sp.S.One
-            from tpsym.program.values import Finite
-
-            return Operator(((one, (RowLetter(base.expr),)),), Finite("1", one), base.dimension)
-        case Function(), name:
-            defined = sorted(assigned_names(base.definition.body))
-            if name not in defined:
-                close = nearest(name, defined)
-                raise fail(
-                    "unknown-member",
-                    f"{base.name} has no inner value {name!r}",
-                    node.span,
-                    expected=", ".join(defined) or "no inner values",
-                    fix=f"did you mean {base.name}.{close}?" if close else None,
-                )
-            return Member(base, name, None, node.span)
-    raise fail("no-attribute", f"{describe(base)} has no attribute {node.name!r}", node.span)
-
-
-def assigned_names(body: tuple[tree.Statement, ...]) -> Iterator[str]:
-    """The names a block assigns."""
-    for statement in body:
-        if isinstance(statement, tree.Assign):
-            yield statement.target.name.id
-        elif isinstance(statement, tree.Loop):
-            yield from assigned_names(statement.body)
 
 
 def expand_or_bind(context: Context, macro: Macro, keys: tuple[int, ...], span: Span) -> Value:
@@ -197,9 +146,7 @@ def expand_or_bind(context: Context, macro: Macro, keys: tuple[int, ...], span: 
 def _bind_indices(context: Context, macro: Macro, keys: tuple[int, ...], span: Span) -> Scope:
     target = macro.definition.target
     if len(keys) != len(target.indices):
-        raise fail(
-            "wrong-index-count", f"{target.name.text} takes {len(target.indices)} indices, {len(keys)} given", span
-        )
+        raise wrong_index_count(target.name.text, len(target.indices), len(keys), span)
     names: dict[str, Value] = {}
     for pattern, key in zip(target.indices, keys, strict=True):
         if isinstance(pattern, tree.Name):
@@ -216,18 +163,28 @@ def expand_macro(
     """A ``let`` at given indices and arguments."""
     definition = macro.definition
     name = definition.target.name.text
+    if context.limit is None and limit_question(definition) is not None:
+        raise fail(
+            "limit-in-program",
+            f"{name} is a limit; it cannot be used inside the program",
+            span,
+            fix="use mean(…) in the program",
+        )
     scope = macro.scope if "$bound" in macro.scope.names else _bind_indices(context, macro, keys, span)
-    if len(arguments) != len(definition.parameters):
-        raise wrong_arity(name, len(definition.parameters), len(arguments), span)
+    parameters = [p.text for p in definition.parameters]
+    if len(arguments) != len(parameters):
+        raise wrong_arity(name, len(parameters), len(arguments), span, signature=signature(definition))
     scope = scope.child(**{p.id: a for p, a in zip(definition.parameters, arguments, strict=True)})
-    if name in context.calls and context.calls.count(name) > MAX_MACRO_DEPTH:
-        raise fail("recursion", f"{name} is defined in terms of itself", span)
+    if context.calls.count(name) > MAX_MACRO_DEPTH:
+        raise endless(definition, span)
     context.calls.append(name)
     try:
         for item in definition.where:
             if isinstance(item, tree.Binding):
                 scope.names[item.target.name.id] = evaluate(context, item.value, scope)
         return evaluate(context, definition.value, scope)
+    except TpError as error:
+        raise context.in_file(error) from None
     finally:
         context.calls.pop()
 
@@ -235,9 +192,13 @@ def expand_macro(
 MAX_MACRO_DEPTH = 40
 
 
-def wrong_arity(name: str, wanted: int, given: int, span: Span) -> TpError:
-    plural = "argument" if wanted == 1 else "arguments"
-    return fail("wrong-argument-count", f"{name} takes {wanted} {plural}, {given} given", span)
+def endless(definition: tree.Let, span: Span) -> TpError:
+    """The error for a ``let`` that needs itself."""
+    name, patterns = definition.target.name.text, definition.target.indices
+    fix = None
+    if patterns and isinstance(patterns[0], tree.Name):
+        fix = f"give it a first case: if({patterns[0].text} == 1, …, …{name}[{patterns[0].text} - 1]…)"
+    return fail("recursion", f"{name} is defined in terms of itself without end", span, fix=fix)
 
 
 def bound_range(context: Context, clause: tree.For, scope: Scope) -> range:
@@ -247,7 +208,7 @@ def bound_range(context: Context, clause: tree.For, scope: Scope) -> range:
     if high - low >= MAX_RANGE:
         raise fail(
             "range-too-large",
-            f"the range {low}..{high} has {high - low + 1} indices, more than {MAX_RANGE}",
+            f"this range has more than {MAX_RANGE:,} indices",
             clause.low.span.to(clause.high.span),
         )
     return range(low, high + 1)
@@ -255,14 +216,32 @@ def bound_range(context: Context, clause: tree.For, scope: Scope) -> range:
 
 def assignments(context: Context, clauses: tuple[tree.For, ...], scope: Scope) -> Iterator[Scope]:
     """One scope per combination of the indices of several clauses (later ranges may use earlier indices)."""
+    repeated = [c.index for i, c in enumerate(clauses) if c.index.id in {b.index.id for b in clauses[:i]}]
+    if repeated:
+        raise fail(
+            "repeated-index", f"the index {repeated[0].text} has two ranges", repeated[0].span,
+            fix="give each range its own index",
+        )
+    for count, inner in enumerate(_combinations(context, clauses, scope)):
+        if count >= MAX_RANGE:
+            raise fail(
+                "range-too-large",
+                f"these ranges have more than {MAX_RANGE:,} combinations",
+                clauses[0].span.to(clauses[-1].span),
+            )
+        yield inner
+
+
+def _combinations(context: Context, clauses: tuple[tree.For, ...], scope: Scope) -> Iterator[Scope]:
     if not clauses:
         yield scope
         return
-    count = 0
-    first, rest = clauses[0], clauses[1:]
-    for key in bound_range(context, first, scope):
-        for inner in assignments(context, rest, scope.child(**{first.index.id: Scalar(sp.Integer(key))})):
-            count += 1
-            if count > MAX_RANGE:
-                raise fail("range-too-large", f"these ranges have more than {MAX_RANGE} combinations", first.span)
-            yield inner
+    for key in bound_range(context, clauses[0], scope):
+        inner = scope.child(**{clauses[0].index.id: Scalar(sp.Integer(key))})
+        yield from _combinations(context, clauses[1:], inner)
+
+
+__all__ = [
+    "assignments", "bound_range", "condition", "evaluate", "expand_macro", "expand_or_bind", "indices",
+    "is_plain", "wrong_arity",
+]

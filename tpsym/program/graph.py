@@ -13,8 +13,8 @@ from tpsym.errors import Span
 from tpsym.program.instructions import (
     Dimension,
     Instruction,
-    Matrix,
     MatMul,
+    Matrix,
     Moment,
     Nonlin,
     OuterNonlin,

@@ -1,39 +1,50 @@
-"""Names a block uses but nobody defines: found even where the block is never called."""
+"""What can be said about names before anything is evaluated: found even in blocks that are never called."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from types import MappingProxyType
 from typing import Any
 
 from tpsym.syntax import tree
 
+LATER: Mapping[str, str] = MappingProxyType({
+    "spectrum": "the spectrum of a matrix",
+    "exact": "an exact expectation at finite n",
+    "scaling": "the analysis of scaling exponents",
+    "mup": "the maximal update parametrisation",
+    "meanfield": "mean field theory",
+    "ntk": "the tangent kernel",
+    "sgd": "the optimizer sgd",
+    "signsgd": "the optimizer signsgd",
+    "adam": "the optimizer adam",
+    "mse": "the loss mse",
+    "xent": "the loss xent",
+})
+"""Names of the language whose meaning is not available yet."""
 
-def unresolved(node: Any, known: frozenset[str]) -> Iterator[tree.Name]:
-    """The names in a piece of syntax that are neither known nor bound inside it, in the order of the text."""
+LIMIT_NAMES = ("Z", "Zhat", "Zdot", "lim", "nngp", "E")
+
+
+def unresolved(node: Any, known: frozenset[str]) -> Iterator[tuple[tree.Name, bool]]:
+    """The names in a piece of syntax neither known nor bound inside it, in order, and whether they are called."""
     match node:
         case tree.Name():
             if node.id not in known:
-                yield node
+                yield node, False
         case tree.Def(parameters=parameters, body=body):
             yield from _block(body, known | {p.id for p in parameters})
-        case tree.Let(target=target, parameters=parameters, value=value, where=where):
-            inner = known | {p.id for p in parameters} | {i.id for i in target.indices if isinstance(i, tree.Name)}
-            inner |= {c.index.id for c in node.clauses}
-            for item in where:
-                if isinstance(item, tree.Binding):
-                    yield from unresolved(item.value, inner)
-                    inner |= {item.target.name.id}
-                else:
-                    yield from unresolved(item, inner)
-            yield from unresolved(value, inner)
+        case tree.Let():
+            yield from _let(node, known)
         case tree.Comprehension(body=body, clauses=clauses):
             yield from _clauses(clauses, known)
             yield from unresolved(body, known | {c.index.id for c in clauses})
         case tree.Attribute(base=base):
             yield from unresolved(base, known)
         case tree.Call(function=function, args=args, kwargs=kwargs):
-            yield from unresolved(function, known)
+            for name, called in unresolved(function, known):
+                yield name, called or name is function
             for argument in (*args, *(value for _, value in kwargs)):
                 yield from unresolved(argument, known)
         case _ if is_dataclass(node):
@@ -44,14 +55,27 @@ def unresolved(node: Any, known: frozenset[str]) -> Iterator[tree.Name]:
                 yield from unresolved(item, known)
 
 
-def _clauses(clauses: tuple[tree.For, ...], known: frozenset[str]) -> Iterator[tree.Name]:
+def _let(node: tree.Let, known: frozenset[str]) -> Iterator[tuple[tree.Name, bool]]:
+    inner = known | {p.id for p in node.parameters}
+    inner |= {i.id for i in node.target.indices if isinstance(i, tree.Name)}
+    inner |= {c.index.id for c in node.clauses}
+    for item in node.where:
+        if isinstance(item, tree.Binding):
+            yield from unresolved(item.value, inner)
+            inner |= {item.target.name.id}
+        else:
+            yield from unresolved(item, inner)
+    yield from unresolved(node.value, inner)
+
+
+def _clauses(clauses: tuple[tree.For, ...], known: frozenset[str]) -> Iterator[tuple[tree.Name, bool]]:
     for clause in clauses:
         yield from unresolved(clause.low, known)
         yield from unresolved(clause.high, known)
         known |= {clause.index.id}
 
 
-def _block(body: tuple[tree.Statement, ...], known: frozenset[str]) -> Iterator[tree.Name]:
+def _block(body: tuple[tree.Statement, ...], known: frozenset[str]) -> Iterator[tuple[tree.Name, bool]]:
     for statement in body:
         match statement:
             case tree.Assign(target=target, value=value, clauses=clauses):
@@ -74,13 +98,63 @@ def _block(body: tuple[tree.Statement, ...], known: frozenset[str]) -> Iterator[
                 yield from unresolved(statement, known)
 
 
-def mentioned(node: Any) -> Iterator[tree.Name]:
-    """Every name in a piece of syntax, bound or not."""
-    if isinstance(node, tree.Name):
+def nodes(node: Any) -> Iterator[tree.Node]:
+    """Every node of a piece of syntax, itself included, in the order of the text."""
+    if isinstance(node, tree.Node):
         yield node
-    elif is_dataclass(node):
         for field in fields(node):
-            yield from mentioned(getattr(node, field.name))
+            yield from nodes(getattr(node, field.name))
     elif isinstance(node, tuple):
         for item in node:
-            yield from mentioned(item)
+            yield from nodes(item)
+
+
+def mentioned(node: Any) -> Iterator[tree.Name]:
+    """Every name in a piece of syntax, bound or not."""
+    return (n for n in nodes(node) if isinstance(n, tree.Name))
+
+
+def limit_question(node: Any) -> tree.Expectation | tree.Call | None:
+    """The first ``E[…]`` or call such as ``lim(…)`` in a piece of syntax."""
+    for each in nodes(node):
+        if isinstance(each, tree.Expectation):
+            return each
+        if isinstance(each, tree.Call) and isinstance(each.function, tree.Name) and each.function.id in LIMIT_NAMES:
+            return each
+    return None
+
+
+def recursive(definitions: Mapping[str, tree.Def]) -> tree.Name | None:
+    """The place where a function calls itself, directly or through others."""
+    used = {
+        name: {n.id: n for n, _ in unresolved(node, frozenset()) if n.id in definitions}
+        for name, node in definitions.items()
+    }
+    for start in used:
+        seen: set[str] = set()
+        todo = list(used[start].values())
+        while todo:
+            place = todo.pop()
+            if place.id == start:
+                return place
+            if place.id not in seen:
+                seen.add(place.id)
+                todo.extend(used[place.id].values())
+    return None
+
+
+def after_return(body: Iterable[tree.Statement], *, in_loop: bool = False) -> tuple[str, tree.Statement] | None:
+    """A ``return`` inside a loop, or what stands after one and is never computed."""
+    returned = False
+    for statement in body:
+        if returned:
+            return "after", statement
+        if isinstance(statement, tree.Return):
+            if in_loop:
+                return "loop", statement
+            returned = True
+        elif isinstance(statement, tree.Loop | tree.Def):
+            found = after_return(statement.body, in_loop=isinstance(statement, tree.Loop))
+            if found is not None:
+                return found
+    return None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from sympy import Expr, S
 
-from tpsym.errors import Span, fail
+from tpsym.errors import Span, TpError, fail
 from tpsym.program.instructions import Dimension
-from tpsym.program.scope import Context, not_available
+from tpsym.program.messages import not_available
+from tpsym.program.scope import Context
 from tpsym.program.values import (
     ColumnLetter,
     Data,
@@ -65,10 +66,10 @@ def add(a: Operator, b: Operator, span: Span) -> Operator:
     return Operator(tuple((c, w) for w, c in collected.items() if c != 0), a.rows, a.columns)
 
 
-def compose(a: Operator, b: Operator, span: Span) -> Operator | Scalar:
+def compose(a: Operator, b: Operator, span: Span) -> Operator:
     """The product of two operators."""
     if not same_size(a.columns, b.rows):
-        raise shape_error("cannot multiply", a, b, span)
+        raise product_error("cannot multiply", a, b, b.rows, span)
     terms = tuple((c * e, v + w) for c, v in a.terms for e, w in b.terms)
     return Operator(terms, a.rows, b.columns)
 
@@ -77,7 +78,7 @@ def apply(context: Context, a: Operator, x: VectorValue | Data, span: Span) -> V
     """``A x``: every word applied letter by letter, from the right."""
     size = x.dimension if isinstance(x, VectorValue) else x.size
     if not same_size(a.columns, size):
-        raise shape_error("cannot apply", a, x, span)
+        raise product_error("cannot apply", a, x, size, span)
     total: Expr = S.Zero
     for c, word in a.terms:
         value: VectorValue | Data | Scalar = x
@@ -165,17 +166,31 @@ def trace(context: Context, a: Operator, span: Span) -> Expr:
     return context.average(g.expr * image.expr, a.rows, span=span)
 
 
-def shape_error(what: str, a: Value, b: Value, span: Span) -> Exception:
-    """The error for two values whose shapes do not go together, both shown."""
-    return fail("shape-mismatch", f"{what} {describe(a)} and {describe(b)}: the sizes differ", span, fix=_fix(a, b))
+def shape_error(what: str, a: Value, b: Value, span: Span, *, fix: str | None = None) -> TpError:
+    """The error for two values that do not go together, both shown."""
+    reason = ": the sizes differ" if type(a) is type(b) and describe(a) != describe(b) else ""
+    return fail("shape-mismatch", f"{what} {describe(a)} and {describe(b)}{reason}", span, fix=fix)
 
 
-def _fix(a: Value, b: Value) -> str | None:
-    if not isinstance(a, Operator):
-        return None
-    inner = b.rows if isinstance(b, Operator) else b.dimension if isinstance(b, VectorValue) else None
-    if inner is None and isinstance(b, Data):
-        inner = b.size
-    if inner is not None and same_size(a.rows, inner):
-        return f"use the transpose: the first size is {size_text(a.rows)}"
+def product_error(what: str, a: Operator, b: Operator | VectorValue | Data, inner: Size, span: Span) -> TpError:
+    """The error for ``a @ b`` where the inner sizes differ."""
+    link = "to" if what == "cannot apply" else "and"
+    return fail(
+        "shape-mismatch",
+        f"{what} {describe(a)} {link} {describe(b)}: {size_text(a.columns)} is not {size_text(inner)}",
+        span,
+        fix=product_fix(a, b, inner),
+    )
+
+
+def product_fix(a: Operator, b: Operator | VectorValue | Data, inner: Size) -> str | None:
+    """What was probably meant by a product whose inner sizes differ."""
+    if isinstance(b, Data) and isinstance(a.columns, Dimension):
+        return f"multiply the data by an input layer of shape ({size_text(a.columns)}, {size_text(inner)}) first"
+    if isinstance(b, VectorValue) and any(isinstance(x, InputLetter) for _, word in a.terms for x in word):
+        return "an input layer multiplies data; a layer between vectors has two widths, as in (n, n)"
+    if same_size(a.rows, inner):
+        return "transpose the left side: W.T @ x"
+    if isinstance(b, Operator) and same_size(a.columns, b.columns):
+        return "transpose the right side: A @ B.T"
     return None

@@ -9,25 +9,43 @@ from typing import Any, Protocol
 import sympy as sp
 from sympy import Expr, S, Symbol
 
-from tpsym.errors import Span, TpError, fail, nearest
+from tpsym.errors import Span, TpError, fail
 from tpsym.program.graph import Builder
 from tpsym.program.instructions import Dimension, is_scalar
-from tpsym.program.values import Scalar, Value, VectorValue, node_symbol
+from tpsym.program.messages import not_available, unknown_name, written
+from tpsym.program.values import Finite, Nonlinearity, Scalar, Value, VectorValue, describe, node_symbol
 from tpsym.syntax import tree
 
-MAX_RANGE = 100_000
-"""Indices a range may run over."""
+MAX_RANGE = 10_000
+"""Indices a range may run over, and combinations several ranges may have."""
 
 MAX_CALLS = 60
 """Functions that may be inlined inside one another."""
 
 
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A name bound at ``line``, seen in the lines ``first`` to ``last`` only; ``fix`` says how to get at it."""
+
+    line: int
+    first: int
+    last: int
+    fix: str
+
+    def hint(self, name: str, span: Span) -> str:
+        """What to do about the name being unknown at a place."""
+        if self.first <= span.line <= self.last:
+            return f"{name} is defined later, in line {self.line}: move that up"
+        return self.fix
+
+
 @dataclass(slots=True)
 class Scope:
-    """Names of one block, then those around it."""
+    """Names of one block, then those around it; the outermost also knows what is bound ``elsewhere``."""
 
     parent: Scope | None = None
     names: dict[str, Value] = field(default_factory=dict)
+    elsewhere: Mapping[str, Elsewhere] = field(default_factory=dict)
 
     def find(self, name: str) -> Value | None:
         """The value of a name, from the inside out."""
@@ -45,6 +63,14 @@ class Scope:
             yield from scope.names
             scope = scope.parent
 
+    def hint(self, name: str, span: Span) -> str | None:
+        """Where a name that cannot be seen from a place is bound instead."""
+        scope = self
+        while scope.parent is not None:
+            scope = scope.parent
+        found = scope.elsewhere.get(name)
+        return None if found is None else found.hint(name, span)
+
     def child(self, **names: Value) -> Scope:
         """A scope inside this one."""
         return Scope(self, dict(names))
@@ -60,7 +86,11 @@ class LimitSide(Protocol):
 
 @dataclass(slots=True)
 class Context:
-    """One elaboration: the growing program, and the declarations that are not instructions."""
+    """One elaboration: the growing program, and the declarations that are not instructions.
+
+    ``declared`` gives the line of each declaration, ``lengths`` the first data point given as numbers
+    for each symbolic size and their count; ``source`` is the text of the file.
+    """
 
     builder: Builder = field(default_factory=Builder)
     scope: Scope = field(default_factory=Scope)
@@ -77,11 +107,19 @@ class Context:
     calls: list[str] = field(default_factory=list)
     instances: dict[Any, Any] = field(default_factory=dict)
     overrides: Mapping[str, Expr] = field(default_factory=dict)
+    declared: dict[str, int] = field(default_factory=dict)
+    depths: set[str] = field(default_factory=set)
+    lengths: dict[str, tuple[str, int]] = field(default_factory=dict)
+    source: str = ""
 
     @property
     def n(self) -> Symbol:
         """The symbol of the first width."""
         return width_symbol(self.base.name if self.base else "n")
+
+    def in_file(self, error: TpError) -> TpError:
+        """An error about a line of the file, whatever text is being evaluated."""
+        return error.located(source=self.source, filename=None) if self.source else error
 
     def symbol(self, node: int) -> Symbol:
         """The symbol of a node, remembered so that expressions can be turned back into instructions."""
@@ -142,23 +180,12 @@ def width_symbol(name: str) -> Symbol:
 
 
 def lookup(scope: Scope, name: tree.Name) -> Value:
-    """The value of a name, or an error with the nearest known one."""
+    """The value of a name, or an error with the nearest known one (nonlinearities are called, so not those)."""
     value = scope.find(name.id)
     if value is None:
-        raise unknown_name(name.text, name.span, scope.known())
+        known = (k for k in scope.known() if not isinstance(scope.find(k), Nonlinearity))
+        raise unknown_name(name.text, name.span, known, hint=scope.hint(name.id, name.span))
     return value
-
-
-def unknown_name(name: str, span: Span, known: Iterator[str]) -> TpError:
-    """The error for a name nobody declared."""
-    close = nearest(name, known)
-    fix = f"did you mean {close!r}?" if close else f"declare {name!r} before it is used"
-    return fail("unknown-name", f"unknown name {name!r}", span, fix=fix)
-
-
-def not_available(what: str, span: Span, *, fix: str | None = None) -> TpError:
-    """The error for a construct that is in the language but has no meaning here yet."""
-    return fail("not-available", f"{what} is not available yet", span, fix=fix)
 
 
 def integer(value: Value, span: Span, *, what: str = "an index") -> int:
@@ -170,17 +197,18 @@ def integer(value: Value, span: Span, *, what: str = "an index") -> int:
             span,
             fix="use a depth or a number",
         )
-    from tpsym.program.values import Finite
-
     expr = value.size if isinstance(value, Finite) else value.expr if isinstance(value, Scalar) else None
-    if expr is None or not expr.is_Integer:
-        if isinstance(expr, sp.Basic) and expr.free_symbols:
-            names = ", ".join(sorted(str(s) for s in expr.free_symbols))
-            raise not_available(
-                f"{what} that depends on the symbol {names}", span, fix=f"give it a value, as in: depth {names} = 3"
-            )
-        raise fail("not-an-integer", f"{what} has to be a whole number", span, expected="a whole number")
-    return int(expr)
+    if expr is not None and expr.is_Integer:
+        return int(expr)
+    symbols = set() if expr is None else expr.free_symbols
+    if symbols and not any(s.name.startswith("$") for s in symbols):
+        names = ", ".join(sorted(str(s) for s in symbols))
+        raise not_available(
+            f"{what} that depends on the symbol {names}", span, fix=f"give it a value, as in: depth {names} = 3"
+        )
+    computed = "a number that the program computes" if symbols else written(expr) if expr is not None else None
+    given = computed or describe(value)
+    raise fail("not-an-integer", f"{what} has to be a whole number, not {given}", span)
 
 
 def power_of(expr: Expr, n: Symbol) -> tuple[Expr, Expr] | None:

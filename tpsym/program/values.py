@@ -186,9 +186,10 @@ class Macro:
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """A name whose meaning is not available yet."""
+    """A name whose meaning is not available yet, and what can be done about it."""
 
     what: str
+    fix: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +220,6 @@ _KINDS: Mapping[type, str] = {
     Nonlinearity: "a nonlinearity",
     Kernel: "a kernel (call it on two inputs)",
     GaussianLaw: "a Gaussian law",
-    Macro: "a definition with indices or parameters",
     ListValue: "a list",
     Condition: "a condition",
     Finite: "a size",
@@ -242,7 +242,9 @@ def describe(value: Value) -> str:
         case Operator(rows=rows, columns=columns):
             return f"a matrix of shape ({size_text(rows)}, {size_text(columns)})"
         case Family(name=name):
-            return f"the family {name}[…] (give it an index)"
+            return f"the family {name}[…]"
+        case Macro(definition=definition):
+            return f"the definition {definition.target.name.text}"
         case Unavailable(what=what):
             return f"{what} (not available yet)"
     return _KINDS[type(value)]
