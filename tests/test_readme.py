@@ -92,7 +92,7 @@ SCRIPTS = [
 ]
 
 
-@pytest.mark.parametrize(("script", "expected"), SCRIPTS)
+@pytest.mark.parametrize(("script", "expected"), SCRIPTS, ids=[f"script{i}" for i in range(len(SCRIPTS))])
 def test_script(script: str, expected: str, folder: Path) -> None:
     assert shown(output([sys.executable, "-W", "error", "-c", script], folder)) == shown(expected)
 
