@@ -13,7 +13,7 @@ from tpsym.errors import Span
 from tpsym.functions import step
 from tpsym.gauss import expect
 from tpsym.limit import rules
-from tpsym.limit.jumps import is_pure
+from tpsym.limit.jumps import is_pure, misses_jumps
 from tpsym.limit.series import Series, SizeUnknown, exact, expand_in, make, maximum
 from tpsym.limit.variables import Variables, label_latex, node_label
 from tpsym.program.graph import Program
@@ -155,8 +155,7 @@ class Limit:
                 values[s] = self._part(node, self._hat.get(node, None))
             elif s == dot_symbol(node):
                 values[s] = self._part(node, self._dot.get(node, S.Zero))
-        sure = all(self.pure[node] for node in nodes.values()) and not expr.has(self.n)
-        return self.expand_in(expr, values, continuous=sure)
+        return self.expand_in(expr, values, continuous=misses_jumps(self, expr))
 
     def expand_in(self, expr: Expr, values: Mapping[Symbol, Series], *, continuous: bool) -> Series:
         """An expression over symbols that stand for series; see :class:`~tpsym.limit.series.Expansion`."""

@@ -82,6 +82,20 @@ def check_jumps(limit: Limit, instruction: Nonlin | Moment | OuterNonlin) -> Non
             raise SizeUnknown(f"{AT_THE_JUMP} with positive probability")
 
 
+def misses_jumps(limit: Limit, expr: Expr) -> bool:
+    """The same question about an expression over node symbols."""
+    nodes = {s: k for s in expr.free_symbols if (k := node_of(s)) is not None}
+    parts = {s for s in expr.free_symbols if s.name.startswith(("$hat", "$dot"))}
+    if not has_jump(expr) or (not expr.has(limit.n) and all(limit.pure[k] for k in nodes.values())):
+        return True
+    values = {s: source_form(limit, k) for s, k in nodes.items() if is_vector(limit, s)}
+    return all(
+        argument.free_symbols.isdisjoint(parts) and avoids_zero(limit, argument.xreplace(values))
+        for argument in jump_arguments(expr)
+        if not argument.free_symbols.isdisjoint(values.keys() | parts)
+    )
+
+
 def has_jump(payload: Expr) -> bool:
     return payload.has(*JUMPS, sp.Piecewise) or any(p.exp.could_extract_minus_sign() for p in payload.atoms(sp.Pow))
 

@@ -115,7 +115,6 @@ class Variables:
         if not gaussians or expr in self.forms:
             return expr
         coefficients: dict[Symbol, Expr] = {}
-        constant = expr.xreplace(dict.fromkeys(gaussians, S.Zero))
         for g in gaussians:
             slope = sp.diff(expr, g)
             if slope.free_symbols & self.forms.keys():
@@ -124,6 +123,7 @@ class Variables:
                 coefficients[g] = slope
         if len(coefficients) < 2:
             return expr
+        constant = expr.xreplace(dict.fromkeys(gaussians, S.Zero))
         label = node_label(self.program, node)
         symbol = self.name(f"Z({label})", f"Z^{{{label_latex(label)}}}")
         self.forms[symbol] = coefficients
