@@ -14,7 +14,7 @@ import sympy as sp
 from sympy import Expr, Function, Rational, Symbol, Tuple
 
 
-class step(Function):  # type: ignore[misc]
+class step(Function):
     r"""``step(z) = 1`` for ``z > 0``, else ``0``."""
 
     is_real = True
@@ -32,13 +32,13 @@ class step(Function):  # type: ignore[misc]
         return delta(self.args[0])
 
 
-class delta(Function):  # type: ignore[misc]
+class delta(Function):
     """Point mass at zero: the weak derivative of :class:`step`, meaningful only inside an expectation."""
 
     is_real = True
 
 
-class relu(Function):  # type: ignore[misc]
+class relu(Function):
     """``relu(z) = max(z, 0)``."""
 
     is_real = True
@@ -56,7 +56,7 @@ class relu(Function):  # type: ignore[misc]
         return step(self.args[0])
 
 
-class leaky_relu(Function):  # type: ignore[misc]
+class leaky_relu(Function):
     """``leaky_relu(z, a) = z`` for ``z > 0``, else ``a z``."""
 
     is_real = True
@@ -66,7 +66,7 @@ class leaky_relu(Function):  # type: ignore[misc]
         return a + (1 - a) * step(z) if argindex == 1 else z * (1 - step(z))
 
 
-class Phi(Function):  # type: ignore[misc]
+class Phi(Function):
     r"""The normal distribution function, ``Phi(z) = (1 + erf(z/sqrt 2))/2``."""
 
     is_real = True
@@ -85,7 +85,7 @@ def normal_density(z: Expr) -> Expr:
     return sp.exp(-(z**2) / 2) / sp.sqrt(2 * sp.pi)
 
 
-class gelu(Function):  # type: ignore[misc]
+class gelu(Function):
     """``gelu(z) = z Phi(z)`` (the exact one, not the tanh approximation)."""
 
     is_real = True
@@ -99,7 +99,7 @@ class gelu(Function):  # type: ignore[misc]
         return Phi(z) + z * normal_density(z)
 
 
-class sigmoid(Function):  # type: ignore[misc]
+class sigmoid(Function):
     """``sigmoid(z) = 1/(1 + exp(-z))``."""
 
     is_real = True
@@ -113,7 +113,7 @@ class sigmoid(Function):  # type: ignore[misc]
         return self * (1 - self)
 
 
-class softplus(Function):  # type: ignore[misc]
+class softplus(Function):
     """``softplus(z) = log(1 + exp(z))``."""
 
     is_real = True
@@ -123,7 +123,7 @@ class softplus(Function):  # type: ignore[misc]
         return sigmoid(self.args[0])
 
 
-class silu(Function):  # type: ignore[misc]
+class silu(Function):
     """``silu(z) = z sigmoid(z)``."""
 
     is_real = True
@@ -137,7 +137,7 @@ class silu(Function):  # type: ignore[misc]
         return sigmoid(z) + z * sigmoid(z) * (1 - sigmoid(z))
 
 
-class Unknown(Function):  # type: ignore[misc]
+class Unknown(Function):
     """An unknown function: ``Unknown(name, orders, *args)`` is its partial derivative of these orders.
 
     ``Unknown(Symbol("phi"), Tuple(2), z)`` is phi''(z). It is taken to be as smooth as it is

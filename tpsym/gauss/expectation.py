@@ -14,7 +14,7 @@ def bound(index: int) -> Symbol:
     return Symbol("z" + "".join("₀₁₂₃₄₅₆₇₈₉"[int(c)] for c in str(index)), real=True)
 
 
-class E(Expr):  # type: ignore[misc]
+class E(Expr):
     r"""``E(body, covariance)``: the mean of ``body`` over centred jointly Gaussian ``bound(1)…bound(k)``.
 
     ``covariance`` is the k × k matrix of their covariances (expressions in parameters). It behaves

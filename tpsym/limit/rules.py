@@ -36,15 +36,21 @@ def z_init(limit: Limit, node: int) -> Series:
     """An initial vector is its own Gaussian: Z^h as sampled, Ẑ^h = Z^h, Ż^h = 0."""
     instruction = limit.program[node]
     assert isinstance(instruction, Vector)
+    variance = limit.program.covariance(node, node)
+    if variance == 0:
+        limit._hat[node], limit._dot[node] = instruction.mean, S.Zero
+        limit.record(z_init.rule, node, limit.z_symbol(node), instruction.mean)
+        return make({S.Zero: instruction.mean}, None)
     gaussian = limit.variables.raw(node)
     limit._hat[node], limit._dot[node] = instruction.mean + gaussian, S.Zero
-    variance = limit.program.covariance(node, node)
+    if instruction.mean != 0:
+        limit.record(z_init.rule, node, limit.z_symbol(node), instruction.mean + gaussian)
     limit.record(z_init.rule, node, Covariance(gaussian, gaussian), variance)
     relatives = limit.families.setdefault(instruction.family, [])
     for other in relatives:
         value = limit.program.covariance(node, other)
         if value != 0:
-            pair = Covariance(limit.hat(other), gaussian)
+            pair = Covariance(limit.hat(other) - limit.program[other].mean, gaussian)  # type: ignore[union-attr]
             limit.record(z_init.rule, node, pair, value)
     relatives.append(node)
     return make({S.Zero: instruction.mean + gaussian}, None)

@@ -98,12 +98,13 @@ class Variables:
         return symbol
 
     def raw(self, node: int) -> Symbol:
-        """The Gaussian of an initial vector (Z) or of a product (Ẑ)."""
+        """The Gaussian of an initial vector (Z; Z̃ without its mean, if it has one) or of a product (Ẑ)."""
         label = node_label(self.program, node)
         hat = isinstance(self.program[node], MatMul)
-        text = f"Ẑ({label})" if hat else f"Z({label})"
-        inner = label_latex(label)
-        symbol = self.name(text, rf"\hat{{Z}}^{{{inner}}}" if hat else f"Z^{{{inner}}}")
+        instruction = self.program[node]
+        centred = isinstance(instruction, Vector) and instruction.mean != 0
+        letter, command = ("Ẑ", r"\hat{Z}") if hat else ("Z̃", r"\tilde{Z}") if centred else ("Z", "Z")
+        symbol = self.name(f"{letter}({label})", f"{command}^{{{label_latex(label)}}}")
         self.forms[symbol] = {symbol: S.One}
         self.sources[symbol] = frozenset({family(self.program, node)})
         self.owner[symbol] = node
@@ -111,25 +112,34 @@ class Variables:
 
     def combine(self, node: int, expr: Expr) -> Expr:
         """A sum of Gaussians as ``constant + one new Gaussian`` named after the node; anything else as it is."""
-        gaussians = [s for s in expr.free_symbols if s in self.forms]
-        if not gaussians or expr in self.forms:
-            return expr
-        coefficients: dict[Symbol, Expr] = {}
-        for g in gaussians:
-            slope = sp.diff(expr, g)
-            if slope.free_symbols & self.forms.keys():
-                return expr
-            if slope != 0:
-                coefficients[g] = slope
+        found = None if expr in self.forms else self.linear(expr)
+        coefficients = {g: c for g, c in found.items() if c != 0} if found else {}
         if len(coefficients) < 2:
             return expr
-        constant = expr.xreplace(dict.fromkeys(gaussians, S.Zero))
+        constant = expr.xreplace(dict.fromkeys(found or {}, S.Zero))
         label = node_label(self.program, node)
         symbol = self.name(f"Z({label})", f"Z^{{{label_latex(label)}}}")
         self.forms[symbol] = coefficients
         self.sources[symbol] = frozenset().union(*(self.sources[g] for g in coefficients))
         self.owner[symbol] = node
         return constant + symbol
+
+    def linear(self, expr: Expr) -> dict[Symbol, Expr] | None:
+        """The coefficients of an expression written as affine in Gaussians; ``None`` for any other."""
+        if expr in self.forms:
+            return {expr: S.One}
+        if expr.free_symbols.isdisjoint(self.forms):
+            return {}
+        parts = [a for a in expr.args if not a.free_symbols.isdisjoint(self.forms)]
+        inner = [self.linear(part) for part in parts] if isinstance(expr, sp.Add | sp.Mul) else [None]
+        if None in inner or (isinstance(expr, sp.Mul) and len(parts) > 1):
+            return None
+        factor = S.One if isinstance(expr, sp.Add) else expr / parts[0]
+        total: dict[Symbol, Expr] = {}
+        for found in inner:
+            for g, c in (found or {}).items():
+                total[g] = total.get(g, S.Zero) + factor * c
+        return total
 
     def is_raw(self, symbol: Symbol) -> bool:
         return symbol in self.forms[symbol]

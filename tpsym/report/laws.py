@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sympy import Basic, Expr, ImmutableDenseMatrix, Symbol
 
 from tpsym.gauss.expectation import E
-from tpsym.report.names import split_identifier
 
 LETTERS = ("z", "u", "v", "w", "g", "t")
 
@@ -25,7 +25,8 @@ class Laws:
         taken: set[str] = set()
         covariances: dict[ImmutableDenseMatrix, None] = {}
         for expression in expressions:
-            taken |= {split_identifier(s.name)[0] for s in expression.free_symbols}
+            # a vector of the file named z appears inside symbols such as Z(z)
+            taken |= {w for s in expression.free_symbols for w in re.findall(r"[^\W\d_]+", s.name)}
             covariances |= {e.covariance: None for e in expectations(expression)}
         letters = _letters(taken)
         return cls({c: _variables(next(letters), c.rows) for c in covariances})

@@ -34,8 +34,14 @@ def evaluate(
     if isinstance(found, GaussianLaw):
         mean, variance = (decimal(model, side, e, overrides, digits) for e in (found.mean, found.variance))
         return f"N({mean}, {variance})"
-    if not isinstance(found, Scalar) or found.expr.free_symbols & model.context.nodes.keys():
-        raise fail("number-expected", f"this is {describe(found)}, not a limit", node.span, fix="lim(…) or E[…]")
+    if not isinstance(found, Scalar):
+        raise fail("number-expected", f"this is {describe(found)}, not a number", node.span, fix="E[…] of a vector")
+    if found.expr.free_symbols & model.context.nodes.keys():
+        what = "this is a scalar of the program, random at every finite width"
+        raise fail("not-a-limit", what, node.span, fix="ask for its limit: lim(…)")
+    if model.context.n in found.expr.free_symbols:
+        what = f"this depends on {model.context.n}, which goes to infinity"
+        raise fail("no-limit", what, node.span)
     return decimal(model, side, found.expr, overrides, digits)
 
 
@@ -44,32 +50,39 @@ def decimal(
 ) -> str:
     """The value of a derived expression as decimal text; digits that are not certain are not shown."""
     definitions = dict(needed(expr, side.limit.definitions))
-    values = settings(model, [expr, *definitions.values()], definitions, overrides)
+    values, exact = settings(model, [expr, *definitions.values()], definitions, overrides)
+    definitions |= exact
     number, certain = ball_value(expr, values, digits=digits, definitions=definitions)
+    if certain < 1 and number.value.contains(0) and abs(number.value) < 10 ** (-digits):
+        return f"0 (within 1e-{digits})"
     if certain < 1:
-        raise fail("no-digits", f"no digit of this value could be certified: {number.value}")
+        raise fail("no-digits", f"no digit of this value could be certified ({number.value})")
     text = str(number.value.str(min(digits, certain), radius=False))
     return text if number.rigorous else f"{text} (estimated error)"
 
 
 def settings(
     model: Model, expressions: list[Expr], definitions: Mapping[Symbol, Expr], overrides: Mapping[str, Expr]
-) -> dict[Symbol, Fraction]:
-    """A rational for every free symbol: from ``--set``, else its default.
+) -> tuple[dict[Symbol, Fraction], dict[Symbol, Expr]]:
+    """Rational values and, for irrational ones, exact expressions: from ``--set``, else the default.
 
     Raises:
-        TpError: a symbol has no value, or one that is not rational (use a claim for those).
+        TpError: a symbol has no value.
     """
-    free = set().union(*(e.free_symbols for e in expressions)) - definitions.keys()
+    todo = sorted(set().union(*(e.free_symbols for e in expressions)) - definitions.keys(), key=str)
     values: dict[Symbol, Fraction] = {}
+    exact: dict[Symbol, Expr] = {}
     missing: list[str] = []
-    for symbol in sorted(free, key=str):
+    while todo:
+        symbol = todo.pop(0)
         given = overrides.get(symbol.name, model.context.parameters.get(symbol))
-        number = None if given is None else rational(given)
-        if number is None:
+        if given is None:
             missing.append(symbol.name)
+        elif isinstance(given, sp.Rational):
+            values[symbol] = Fraction(int(given.p), int(given.q))
         else:
-            values[symbol] = number
+            exact[symbol] = given
+            todo += sorted(given.free_symbols - values.keys() - exact.keys() - set(todo), key=str)
     if missing:
         first = missing[0]
         raise fail(
@@ -77,7 +90,7 @@ def settings(
             f"no value for {', '.join(missing)}",
             fix=f"--set '{first}=1'" + (" (and so on)" if len(missing) > 1 else ""),
         )
-    return values
+    return values, exact
 
 
 def rational(value: Expr) -> Fraction | None:

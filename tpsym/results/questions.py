@@ -137,6 +137,7 @@ class LimitQuestions:
         program = self.context.builder.program()
         names = {s: Symbol(node_label(program, k)) for s, k in self.context.nodes.items()}
         text = ", ".join(str(e.xreplace(names)) for e, _ in parts)
+        text = text.replace("**", "^")
         return f"E[{text}]" if parts[0][1] is not None or len(parts) == 1 else text
 
     def _ask(self, expr: Expr) -> None:
