@@ -13,6 +13,7 @@ from tpsym.errors import Span
 from tpsym.functions import step
 from tpsym.gauss import expect
 from tpsym.limit import rules
+from tpsym.limit.linearity import blocks, summands
 from tpsym.limit.jumps import is_pure, misses_jumps
 from tpsym.limit.series import Series, SizeUnknown, exact, expand_in, make, maximum
 from tpsym.limit.variables import Variables, label_latex, node_label
@@ -189,14 +190,23 @@ class Limit:
                 (s for s in expr.free_symbols if s in self.variables.forms),
                 key=lambda s: (self.variables.owner[s], s.name),
             )
-            if not gaussians:
-                known = (expr, ())
-            else:
-                covariance = [[self.covariance(a, b) for b in gaussians] for a in gaussians]
-                reduction = expect(expr, gaussians, covariance)
-                known = (reduction.value, reduction.rules)
+            known = (expr, ()) if not gaussians else self._taken_apart(expr, gaussians)
             self._expectation[expr] = known
         return known
+
+    def _taken_apart(self, expr: Expr, gaussians: list[Symbol]) -> tuple[Expr, tuple[str, ...]]:
+        """E by linearity and independence, what is left by Gaussian calculus."""
+        terms = summands(expr, gaussians)
+        if len(terms) > 1:
+            found = [self.expectation_with_rules(term) for term in terms]
+            return sp.Add(*(v for v, _ in found)), tuple(dict.fromkeys(r for _, used in found for r in used))
+        parts = blocks(terms[0], gaussians, self.variables.independent)
+        if len(parts) > 1:
+            found = [self.expectation_with_rules(part) for part, _ in parts]
+            return sp.Mul(*(v for v, _ in found)), tuple(dict.fromkeys(r for _, used in found for r in used))
+        covariance = [[self.covariance(a, b) for b in gaussians] for a in gaussians]
+        reduction = expect(terms[0], gaussians, covariance)
+        return reduction.value, reduction.rules
 
     def mean(self, series: Series) -> Series:
         """E termwise; an average of n coordinates is known up to its fluctuation, hence o(leading)."""

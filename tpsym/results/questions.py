@@ -25,7 +25,7 @@ from tpsym.limit.variables import label_latex, node_label
 from tpsym.program.arithmetic import plain
 from tpsym.program.calls import inner_value, label_of, run, take
 from tpsym.program.evaluate import evaluate, wrong_arity
-from tpsym.program.instructions import Dimension, MatMul, Nonlin, Vector, scalar_slot, vector_slot
+from tpsym.program.instructions import Dimension
 from tpsym.program.scope import Context, Scope
 from tpsym.program.values import (
     Function,
@@ -39,6 +39,7 @@ from tpsym.program.values import (
     dot_symbol,
     hat_symbol,
 )
+from tpsym.results.parts import linear_parts
 from tpsym.syntax import tree
 
 Handler = Callable[[Context, tree.Call, Scope], Value]
@@ -269,8 +270,8 @@ class LimitQuestions:
         before, after = Covariance(*outputs), covariance_terms(self.limit, limits[0], limits[1])
         node = max(k for found in limits for k in found.noise)
         note = "given everything else the outputs are Gaussian"
-        self.limit.record(noise_covariance.rule, node, before, after, note=note)  # type: ignore[attr-defined]
-        self.limit.record(expectation_rule.rule, node, after, value)  # type: ignore[attr-defined]
+        self.limit.record(noise_covariance.rule, node, before, after, note=note)
+        self.limit.record(expectation_rule.rule, node, after, value)
 
     def _function(self, kernel: Kernel) -> str:
         function = kernel.function
@@ -289,32 +290,6 @@ class LimitQuestions:
         if not isinstance(output, Scalar | VectorValue):
             raise fail("bad-output", f"the output is {describe(output)}", span, expected="a scalar or a vector")
         return output
-
-
-def linear_parts(context: Context, expr: Expr) -> tuple[Expr, dict[int, Expr]] | None:
-    """``constant + Σ c_k x_k`` over initial vectors and products x_k, or ``None`` if it is not of this form."""
-    builder, total = context.builder, {}
-    constant: Expr = S.Zero
-    todo = [(expr, S.One)]
-    while todo:
-        current, factor = todo.pop()
-        vectors = context.vector_symbols(current)
-        slopes = {s: sp.diff(current, s) for s in vectors}
-        if any(slope.free_symbols & set(vectors) for slope in slopes.values()):
-            return None
-        constant += factor * current.xreplace(dict.fromkeys(vectors, S.Zero))
-        for s, slope in slopes.items():
-            node = context.nodes.get(s)
-            instruction = builder[node] if node is not None else None
-            if isinstance(instruction, MatMul | Vector):
-                total[node] = total.get(node, S.Zero) + factor * slope
-            elif isinstance(instruction, Nonlin):
-                slots = {vector_slot(i): context.symbol(v) for i, v in enumerate(instruction.vectors)}
-                slots |= {scalar_slot(i): context.symbol(v) for i, v in enumerate(instruction.scalars)}
-                todo.append((instruction.payload.xreplace(slots), factor * slope))
-            else:
-                return None
-    return constant, total
 
 
 def _fresh(expr: Expr) -> Symbol:

@@ -1,0 +1,59 @@
+"""E of sums and of products of independent parts, taken apart before any Gaussian calculus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import sympy as sp
+from sympy import Expr, Symbol
+
+MAX_TERMS = 512
+"""Terms a product of sums may be multiplied out into."""
+
+
+def summands(expr: Expr, gaussians: Sequence[Symbol]) -> tuple[Expr, ...]:
+    """The terms of an integrand, products of sums multiplied out where that leaves fewer variables each.
+
+    Polynomials are left whole: Wick's formula handles them better.
+    """
+    if len(gaussians) < 3 or expr.is_polynomial(*gaussians) or term_count(expr) > MAX_TERMS:
+        return (expr,)
+    expanded = sp.expand(expr, deep=False, power_base=False, power_exp=False, log=False)
+    return tuple(sp.Add.make_args(expanded))
+
+
+def term_count(expr: Expr) -> int:
+    """How many terms an expression has when products and natural powers of sums are multiplied out."""
+    if isinstance(expr, sp.Add):
+        return sum(term_count(a) for a in expr.args)
+    if isinstance(expr, sp.Mul):
+        count = 1
+        for a in expr.args:
+            count *= term_count(a)
+        return count
+    if isinstance(expr, sp.Pow) and expr.exp.is_Integer and expr.exp > 0 and isinstance(expr.base, sp.Add):
+        return int(term_count(expr.base) ** min(int(expr.exp), 64))
+    return 1
+
+
+def blocks(
+    expr: Expr, gaussians: Sequence[Symbol], independent: Callable[[Symbol, Symbol], bool]
+) -> list[tuple[Expr, tuple[Symbol, ...]]]:
+    """A product as factors in mutually independent groups of Gaussians; constants in front, in no group."""
+    constant, groups = sp.S.One, []
+    wanted = set(gaussians)
+    for factor in sp.Mul.make_args(expr):
+        used = factor.free_symbols & wanted
+        if not used:
+            constant *= factor
+            continue
+        parts, rest = [factor], []
+        for product, symbols in groups:
+            if all(independent(a, b) for a in symbols for b in used):
+                rest.append((product, symbols))
+            else:
+                parts.append(product)
+                used = used | symbols
+        groups = [*rest, (sp.Mul(*parts), used)]
+    ordered = [(product, tuple(g for g in gaussians if g in symbols)) for product, symbols in groups]
+    return ([(constant, ())] if constant != 1 else []) + ordered
