@@ -13,8 +13,8 @@ from tpsym.errors import Span
 from tpsym.functions import step
 from tpsym.gauss import expect
 from tpsym.limit import rules
-from tpsym.limit.linearity import blocks, summands
 from tpsym.limit.jumps import is_pure, misses_jumps
+from tpsym.limit.linearity import blocks, summands
 from tpsym.limit.series import Series, SizeUnknown, exact, expand_in, make, maximum
 from tpsym.limit.variables import Variables, label_latex, node_label
 from tpsym.program.graph import Program

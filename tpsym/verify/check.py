@@ -64,6 +64,7 @@ def inline(model: Model) -> tuple[Diagnostic, ...]:
     for statement in model.file.statements:
         attempt(partial(ask, model, side, statement))
     context.limit = before
+    found.sort(key=lambda d: (d.span.line, d.span.column) if d.span else (0, 0))
     return tuple({d.message: d for d in reversed(found)}.values())[::-1]
 
 

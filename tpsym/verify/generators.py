@@ -12,19 +12,8 @@ from fractions import Fraction
 import sympy as sp
 from flint import fmpq
 
-from tpsym.verify.field import (
-    ANY,
-    MAX_POWER,
-    NEG,
-    POS,
-    ZERO,
-    Element,
-    Field,
-    Generator,
-    Poly,
-    UndefinedError,
-    hashed,
-)
+from tpsym.verify.elements import ANY, NEG, POS, ZERO, Element, Generator, Poly, UndefinedError, hashed
+from tpsym.verify.field import MAX_POWER, Field
 from tpsym.verify.radicals import _absolute_factor, _integer_factors, canonical, expression, root
 
 MAX_ROOT = 24

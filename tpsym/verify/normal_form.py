@@ -17,14 +17,13 @@ from typing import TypeVar
 import sympy as sp
 from sympy.core.relational import Relational
 
-from tpsym.verify.field import (
+from tpsym.verify.elements import (
     ANY,
     NEG,
     POS,
     SIGN_OF_RELATION,
     ZERO,
     Element,
-    Field,
     NeedsCapacityError,
     NeedsFinerError,
     TooLargeError,
@@ -33,6 +32,7 @@ from tpsym.verify.field import (
     signs_of_product,
     signs_of_square,
 )
+from tpsym.verify.field import Field
 from tpsym.verify.generators import element_key, single
 from tpsym.verify.radicals import canonical, expression
 from tpsym.verify.solve import solved

@@ -14,19 +14,19 @@ from typing import Any
 import sympy as sp
 from flint import fmpq, fmpz
 
-from tpsym.verify.field import (
+from tpsym.verify.elements import (
     NEG,
     NONNEG,
     POS,
     ZERO,
     Element,
-    Field,
     Generator,
     NeedsFinerError,
     Poly,
     UndefinedError,
     hashed,
 )
+from tpsym.verify.field import Field
 
 ELIMINABLE = frozenset({"root", "abs", "sin"})
 MAX_CONJUGATE = 150

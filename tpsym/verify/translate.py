@@ -14,20 +14,19 @@ from sympy.core.relational import Relational
 from tpsym import functions as fn
 from tpsym.gauss.expectation import E
 from tpsym.verify import generators as gen
-from tpsym.verify.field import (
+from tpsym.verify.elements import (
     ANY,
-    MAX_POWER,
     NEG,
     NONNEG,
     POS,
     SIGN_OF_RELATION,
     ZERO,
     Element,
-    Field,
     Generator,
     UndefinedError,
     hashed,
 )
+from tpsym.verify.field import MAX_POWER, Field
 from tpsym.verify.radicals import absolute, canonical, root, sign_of
 
 
@@ -95,7 +94,9 @@ class Translation:
         if symbol in self.substitutions:
             return self(self.substitutions[symbol])
         sign = symbol_signs(symbol) & self.names.signs.get(symbol, ANY)
-        made = Generator(hashed("symbol", sp.srepr(symbol)), "symbol", symbol, sign=sign)
+        # equal symbols can print differently: srepr shows the assumptions as they were once spelled
+        key = hashed("symbol", str(symbol._hashable_content()))
+        made = Generator(key, "symbol", symbol, sign=sign)
         return self.field.element(self.field.generator(made))
 
     def _power(self, expr: sp.Pow) -> Element:
