@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from tpsym.errors import fail
 
 if TYPE_CHECKING:
     from tpsym.api import Program
+    from tpsym.program.graph import Program as Graph
     from tpsym.report.document import Report
     from tpsym.results.answers import ClaimResult
     from tpsym.verify.runs import Runs
@@ -93,26 +94,19 @@ def add_runs(entry: dict[str, object], measured: Runs) -> None:
 
 def show_simulation(runs: Runs) -> None:
     """The measured limits as a table."""
-    from tpsym.simulate import render
-
-    if runs.values:
-        settings = ", ".join(f"{name} = {value}" for name, value in sorted(runs.values.items()))
-        click.echo(click.wrap_text(f"At {settings}.", terminal_columns()) + "\n")
-    click.echo(render(runs.result, columns=terminal_columns()), nl=False)
-    if runs.skipped:
-        click.echo(f"\nNot measurable on their own: {', '.join(runs.skipped)}")
+    click.echo(runs.to_text(columns=terminal_columns()), nl=False)
 
 
 def draw(program: Program, output: Path | None) -> None:
     """The graph of everything the file computes or asks about, as DOT, SVG or JSON."""
     from tpsym import api
-    from tpsym.program.printer import to_dot, to_json
-    from tpsym.report.drawing import to_svg
+    from tpsym.program.printer import to_json
+    from tpsym.report.drawing import program_dot, to_svg
     from tpsym.report.output import write
 
     api.check_all(program)
     graph = program.model.context.builder.program()
-    writers = {".svg": to_svg, ".dot": to_dot, ".json": to_json}
+    writers: dict[str, Callable[[Graph], str]] = {".svg": to_svg, ".dot": program_dot, ".json": to_json}
     ending = output.suffix if output is not None else ".dot"
     if ending not in writers:
         raise fail("bad-ending", f"cannot write a graph to {output}", expected="a path ending in .svg, .dot or .json")

@@ -40,7 +40,8 @@ def blocks(
     expr: Expr, gaussians: Sequence[Symbol], independent: Callable[[Symbol, Symbol], bool]
 ) -> list[tuple[Expr, tuple[Symbol, ...]]]:
     """A product as factors in mutually independent groups of Gaussians; constants in front, in no group."""
-    constant, groups = sp.S.One, []
+    constant: Expr = sp.S.One
+    groups: list[tuple[Expr, set[Symbol]]] = []
     wanted = set(gaussians)
     for factor in sp.Mul.make_args(expr):
         used = factor.free_symbols & wanted

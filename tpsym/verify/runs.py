@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from html import escape
 from typing import Any
 
 import sympy as sp
@@ -19,7 +21,7 @@ from tpsym.program.values import Kernel
 from tpsym.results.derive import default_inputs, needed
 from tpsym.results.numbers import rational
 from tpsym.results.questions import LimitQuestions, NoLimit, Quantity
-from tpsym.simulate import Covariance, Mean, SimulationResult, Variance, terminal_progress
+from tpsym.simulate import Covariance, Mean, SimulationResult, Variance, render, terminal_progress
 from tpsym.simulate import simulate as run
 from tpsym.verify.claims import cases
 from tpsym.verify.domain import points
@@ -34,6 +36,23 @@ class Runs:
     values: Mapping[str, str]
     claims: Mapping[str, tuple[str, ...]]
     skipped: tuple[str, ...] = ()
+
+    def to_text(self, *, columns: int = 80) -> str:
+        """The table of estimates, after the values of the parameters."""
+        parts = []
+        if self.values:
+            settings = ", ".join(f"{name} = {value}" for name, value in sorted(self.values.items()))
+            parts.append(textwrap.fill(f"At {settings}.", columns) + "\n")
+        parts.append(render(self.result, columns=columns))
+        if self.skipped:
+            parts.append(textwrap.fill(f"Not measurable on their own: {', '.join(self.skipped)}", columns) + "\n")
+        return "\n".join(parts)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.to_text())}</pre>"
 
 
 def simulate(
