@@ -2,7 +2,7 @@
 
 Run with ``python tests/benchmarks/bench_chain.py [REPEATS]``. A chain of N instructions is N/2 layers of a
 product and a nonlinearity. Each run is a process of its own, so that nothing is remembered; the time counted
-is that of elaboration and derivation (``derive``) or of these and the verdict (``verify``).
+is the processor's for elaboration and derivation (``derive``), or for these and the verdict (``verify``).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ import sys, time
 from tpsym.api import derive, parse, verify
 text = sys.stdin.read()
 derive(parse('width n\\nrandom u: (n) ~ N(0, 1)\\nderive E[u^2]\\n'))
-start = time.perf_counter()
+start = time.process_time()
 found = 'derived'
 if 'claim' in text:
     (claim,) = verify(parse(text))
@@ -52,7 +52,7 @@ else:
     from tpsym.results.derive import derive as answers
     program = parse(text)
     answers(program.model, program.limit_side)
-print(found, time.perf_counter() - start)
+print(found, time.process_time() - start)
 """
 
 
@@ -63,7 +63,7 @@ def program(kind: str, instructions: int) -> str:
 
 
 def measured(text: str) -> tuple[str, float]:
-    """What came of it, and the seconds it took."""
+    """What came of it, and the processor seconds it took."""
     done = subprocess.run([sys.executable, "-c", CHILD], input=text, capture_output=True, text=True, check=True)
     found, seconds = done.stdout.split()
     return found, float(seconds)
