@@ -17,9 +17,9 @@ from sympy import Expr, Symbol
 
 from tpsym.functions import Unknown
 from tpsym.limit.series import SizeUnknown
-from tpsym.limit.variables import node_label
 from tpsym.program.graph import Program
 from tpsym.program.instructions import MatMul, Moment, Nonlin, OuterNonlin, vector_slot
+from tpsym.program.labels import node_label
 
 Growth = Literal[0, 1, 2]
 """0: polynomially bounded; 1: at most exp(C|x|); 2: faster, or unbounded at a finite point."""

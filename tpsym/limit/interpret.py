@@ -16,7 +16,7 @@ from tpsym.limit import rules
 from tpsym.limit.jumps import is_pure, misses_jumps
 from tpsym.limit.linearity import blocks, summands
 from tpsym.limit.series import Series, SizeUnknown, exact, expand_in, make, maximum
-from tpsym.limit.variables import Variables, label_latex, node_label
+from tpsym.limit.variables import Variables, label_latex
 from tpsym.program.graph import Program
 from tpsym.program.instructions import (
     MatMul,
@@ -30,6 +30,7 @@ from tpsym.program.instructions import (
     scalar_slot,
     vector_slot,
 )
+from tpsym.program.labels import node_label
 from tpsym.program.values import dot_symbol, hat_symbol, node_symbol
 
 WRITTEN_OUT = 400

@@ -26,6 +26,7 @@ from tpsym.program.instructions import (
     scalar_slot,
     vector_slot,
 )
+from tpsym.program.labels import node_label
 
 Show = Callable[[Expr], str]
 """How an expression is written; the default is sympy's own plain text."""
@@ -111,7 +112,7 @@ def _argument(program: Program, node: int, depth: int) -> Expr:
         inner = payload(program, instruction, depth=depth - 1)
         if inner.count_ops() <= MAX_OPERATIONS:
             return inner
-    return Symbol(program.label(node), real=True)
+    return Symbol(node_label(program, node), real=True)
 
 
 def to_dot(

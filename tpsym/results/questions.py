@@ -21,11 +21,12 @@ from tpsym.limit.scalars import (
     scalar_limit,
 )
 from tpsym.limit.series import Grows, SizeUnknown
-from tpsym.limit.variables import label_latex, node_label
+from tpsym.limit.variables import label_latex
 from tpsym.program.arithmetic import plain
 from tpsym.program.calls import inner_value, label_of, run, take
 from tpsym.program.evaluate import evaluate, wrong_arity
 from tpsym.program.instructions import Dimension
+from tpsym.program.labels import node_label
 from tpsym.program.scope import Context, Scope
 from tpsym.program.values import (
     Function,
