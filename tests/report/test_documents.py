@@ -30,19 +30,19 @@ Results
 ───────
 
 derive Z(z)                                                               line 9
-  Z(z) = E[1 − tanh(z)²]·Z(u) + Ẑ(z)
-  where  z ~ N(0, 1)
+  Z(z) = E[1 − tanh(ζ)²]·Z(u) + Ẑ(z)
+  where  ζ ~ N(0, 1)
   by steps 1, 2
 
 Derivation
 ──────────
 1. ZDot  [Yang2020TP3, Definition 2.6, Remark 2.12]                       line 7
-     Ż(z) = E[1 − tanh(z)²]·Z(u)
-     where  z ~ N(0, 1)
+     Ż(z) = E[1 − tanh(ζ)²]·Z(u)
+     where  ζ ~ N(0, 1)
      derivative form
 2. ZHat  [Yang2020TP3, Definition 2.6]                                    line 7
-     Cov(Ẑ(z), Ẑ(z)) = E[tanh(z)²]
-     where  z ~ N(0, 1)
+     Cov(Ẑ(z), Ẑ(z)) = E[tanh(ζ)²]
+     where  ζ ~ N(0, 1)
 """
 
 

@@ -10,7 +10,7 @@ from sympy import Basic, Expr, ImmutableDenseMatrix, Symbol
 
 from tpsym.gauss.expectation import E
 
-LETTERS = ("z", "u", "v", "w", "g", "t")
+LETTERS = ("z", "zeta", "xi", "eta", "omega")
 
 
 @dataclass(frozen=True, slots=True)
