@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -51,6 +51,13 @@ class Program:
         with _Located(self):
             model = elaborate(self.file, overrides=_overrides(self.settings))
             return model, questions(model.context)
+
+    @cached_property
+    def _unavailable(self) -> tuple[Diagnostic, ...]:
+        from tpsym.verify.check import check as checked
+
+        with _Located(self):
+            return checked(self.file, _overrides(self.settings))
 
     @property
     def model(self) -> Model:
@@ -136,10 +143,18 @@ def parse_settings(items: Iterable[str]) -> dict[str, tree.Expr]:
     settings: dict[str, tree.Expr] = {}
     for item in items:
         name, equals, value = item.partition("=")
-        if not equals or not value.strip():
-            raise fail("bad-setting", f"--set {item}: expected NAME=VALUE", fix="--set sigma_w=1.5")
-        settings[setting_name(name)] = parse_expression(value)
+        if not equals or not name.strip() or not value.strip():
+            raise _in_setting(item, fail("bad-setting", "expected NAME=VALUE", fix="--set sigma_w=1.5"))
+        try:
+            settings[setting_name(name)] = parse_expression(value)
+        except TpError as error:
+            raise _in_setting(item, error) from None
     return settings
+
+
+def _in_setting(item: str, error: TpError) -> TpError:
+    """An error about ``--set``, not about a file."""
+    return TpError(error.diagnostics, error.source, f"--set {item.strip()}")
 
 
 def _overrides(settings: Mapping[str, tree.Expr]) -> dict[str, Any]:
@@ -154,10 +169,12 @@ def _overrides(settings: Mapping[str, tree.Expr]) -> dict[str, Any]:
         try:
             value = value_of(Context(scope=scope), node, scope)
         except TpError as error:
-            found = error.diagnostics[0]  # its place is in the setting, not in the file
-            raise fail(found.code, f"{name}: {found.message}", expected=found.expected, fix=found.fix) from None
+            bare = [replace(d, span=None) for d in error.diagnostics]  # a place in the setting, not in the file
+            if bare[0].code in ("unknown-name", "limit-in-program"):
+                bare = [replace(bare[0], expected="a number, such as 1.5 or sqrt(2)", fix=None)]
+            raise _in_setting(f"{name}=…", TpError(tuple(bare))) from None
         if not isinstance(value, Scalar | ListValue):
-            raise fail("bad-setting", f"--set {name}: expected a number or a list of numbers")
+            raise _in_setting(f"{name}=…", fail("bad-setting", "expected a number or a list of numbers"))
         overrides[name] = value.expr if isinstance(value, Scalar) else value
     return overrides
 
@@ -168,6 +185,7 @@ def derivation(program: Program) -> tuple[Report, tuple[Diagnostic, ...]]:
     from tpsym.results.derive import derive as answer
     from tpsym.results.derive import notation
 
+    check(program)
     with _Located(program):
         derived = answer(program.model, program.limit_side)
         claims = claim_results(program)
@@ -205,6 +223,7 @@ def claim_results(program: Program) -> tuple[ClaimResult, ...]:
     """The verdict on every claim of the file."""
     from tpsym.verify.claims import verify as decide
 
+    check(program)
     with _Located(program):
         return decide(program.model, program.limit_side)
 
@@ -278,10 +297,7 @@ def check(program: Program) -> tuple[Diagnostic, ...]:
     Raises:
         TpError: the first mistake.
     """
-    from tpsym.verify.check import check as checked
-
-    with _Located(program):
-        return checked(program.file, _overrides(program.settings))
+    return program._unavailable
 
 
 def evaluate(program: Program, expression: str, *, digits: int = 15) -> str:
@@ -289,10 +305,13 @@ def evaluate(program: Program, expression: str, *, digits: int = 15) -> str:
     from tpsym.results.numbers import evaluate as value_of
 
     node = parse_expression(expression)
+    overrides = _overrides(program.settings)
     try:
-        return value_of(program.model, program.limit_side, node, overrides=_overrides(program.settings), digits=digits)
+        return value_of(program.model, program.limit_side, node, overrides=overrides, digits=digits)
     except TpError as error:
-        raise error.located(source=expression, filename="<expression>") from None
+        if error.source is None:
+            raise error.located(source=expression, filename="<expression>") from None
+        raise error.located(source=program.source, filename=program.filename) from None
 
 
 def simulate(
@@ -309,6 +328,7 @@ def simulate(
     """
     from tpsym.verify.runs import simulate as run
 
+    check(program)
     with _Located(program):
         return run(program.model, program.limit_side, widths=widths, seeds=seeds, progress=progress,
                    overrides=_overrides(program.settings))

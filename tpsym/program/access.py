@@ -8,7 +8,7 @@ import sympy as sp
 
 from tpsym.errors import Span, TpError, fail
 from tpsym.program.evaluate import evaluate, expand_macro, expand_or_bind, indices, is_plain
-from tpsym.program.messages import not_available, similar, wrong_index_count
+from tpsym.program.messages import similar, wrong_index_count
 from tpsym.program.operators import transpose
 from tpsym.program.scope import Context, Scope, lookup
 from tpsym.program.values import (
@@ -33,7 +33,7 @@ def index(context: Context, node: tree.Index, scope: Scope) -> Value:
     if isinstance(node.base, tree.Name):
         base = lookup(scope, node.base)
         if isinstance(base, Unavailable):
-            raise not_available(base.what, node.base.span, fix=base.fix)
+            raise base.error(node.base.span)
         if isinstance(base, Macro) and is_plain(base):
             base = expand_macro(context, base, (), (), node.base.span)
     else:
@@ -69,7 +69,7 @@ def member(family: Family, keys: tuple[int, ...], span: Span) -> Value:
     if keys in family.members:
         value = family.members[keys]
         if isinstance(value, Unavailable):
-            raise not_available(value.what, span, fix=value.fix)
+            raise value.error(span)
         found: Value = value
         return found
     known = sorted(family.members)

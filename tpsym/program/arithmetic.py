@@ -18,6 +18,7 @@ from tpsym.program.values import (
     Finite,
     Function,
     GaussianLaw,
+    InputLetter,
     Kernel,
     Macro,
     Member,
@@ -233,11 +234,14 @@ def matmul(context: Context, left: Value, right: Value, span: Span, *, places: t
         )
     if isinstance(a, VectorValue) and isinstance(b, Operator):
         raise fail("vector-at-matrix", f"cannot multiply {describe(a)} by {describe(b)}", span, fix="write W.T @ x")
+    fix = "use `*` to multiply by a number" if isinstance(a, Scalar) or isinstance(b, Scalar) else None
+    if isinstance(a, Operator) and any(isinstance(x, InputLetter) for _, word in a.terms for x in word):
+        fix = "an input layer multiplies data"
     raise fail(
         "matrix-expected",
         f"`@` needs a matrix on its left and a matrix or vector on its right, not {describe(a)} and {describe(b)}",
         span,
-        fix="use `*` to multiply by a number" if isinstance(a, Scalar) or isinstance(b, Scalar) else None,
+        fix=fix,
     )
 
 

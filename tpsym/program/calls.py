@@ -50,7 +50,7 @@ def require_available(node: Any, scope: Scope, *, seen: frozenset[str] = frozens
         if value is None and name.id in LATER:
             raise not_available(LATER[name.id], name.span)
         if isinstance(value, Unavailable):
-            raise not_available(value.what, name.span, fix=value.fix)
+            raise value.error(name.span)
         if isinstance(value, Macro) and name.id not in seen:
             require_available(value.definition, value.scope, seen=seen | {name.id})
 
@@ -65,7 +65,7 @@ def call(context: Context, node: tree.Call, scope: Scope) -> Value:
         else evaluate(context, node.function, scope)
     )
     if isinstance(function, Unavailable):
-        raise not_available(function.what, node.function.span, fix=function.fix)
+        raise function.error(node.function.span)
     if node.kwargs:
         raise no_named_arguments(describe_call(node), node.kwargs[0][1].span)
     if not isinstance(function, Macro | Nonlinearity | Function | Member | Kernel):

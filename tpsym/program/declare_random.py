@@ -48,7 +48,8 @@ def declare_random(context: Context, node: tree.Random) -> None:
         except TpError as error:
             if error.diagnostics[0].code != "not-available":
                 raise
-            context.scope.names[target.name.id] = symbolic_family(target, node)
+            what = f"{target.name.text} over a symbolic range"
+            context.scope.names[target.name.id] = Unavailable(what, error.diagnostics[0])
             continue
         for _, keys, scope in found:
             mean = number(context, node.law.mean, scope, what="a mean")
@@ -69,17 +70,6 @@ def missing_law(node: tree.Random) -> TpError:
         target.span,
         expected="~ N(mean, variance) after the shape",
         fix=f"{keyword} {name}: ({', '.join(map(format_expression, node.shape.items))}) ~ N(0, 1)",
-    )
-
-
-def symbolic_family(target: tree.Target, node: tree.Random) -> Unavailable:
-    """A family over a range with a symbolic end."""
-    clause = node.clauses[-1]
-    text = f"{format_expression(clause.low)}..{format_expression(clause.high)}"
-    end = format_expression(clause.high)
-    return Unavailable(
-        f"a symbolic number of layers ({target.name.text}[{clause.index.text}] for {clause.index.text} in {text})",
-        f"give it a value: depth {end} = 3 in the file, or --set {end}=3",
     )
 
 

@@ -22,10 +22,11 @@ from tpsym.program.declare import (
 )
 from tpsym.program.declare_random import declare_random
 from tpsym.program.elsewhere import assigned, elsewhere
-from tpsym.program.messages import similar, unknown_name
+from tpsym.program.messages import unknown_name
 from tpsym.program.names import LATER, LIMIT_NAMES, after_return, limit_question, recursive, unresolved
+from tpsym.program.overrides import check_overrides
 from tpsym.program.scope import Context, Scope
-from tpsym.program.values import Finite, Function, Macro, Nonlinearity, Unavailable
+from tpsym.program.values import Function, Macro, Nonlinearity, Unavailable
 from tpsym.syntax import tree
 
 NOTHING: Mapping[str, Expr] = MappingProxyType({})
@@ -75,21 +76,6 @@ def elaborate(file: tree.File, *, overrides: Mapping[str, Expr] = NOTHING) -> Mo
     return Model(file, context, tuple(assumptions), tuple(questions), tuple(claims))
 
 
-def check_overrides(context: Context) -> None:
-    """Every value given from outside is for something the file declares."""
-    names = {s.name for s in context.parameters} | set(context.data)
-    names |= {k for k, v in context.scope.names.items() if isinstance(v, Finite)} | context.depths
-    for name in context.overrides:
-        if name not in names and not name.startswith("dot("):
-            close = similar(name, names)
-            raise fail(
-                "unknown-name",
-                f"--set {name}: the file declares no parameter, size or data {name}",
-                expected=", ".join(sorted(names)) or "nothing: the file has no parameters",
-                fix=f"did you mean {close}?" if close else None,
-            )
-
-
 def check_blocks(context: Context, file: tree.File) -> None:
     """Mistakes in functions and definitions that show before they are called, or if they never are."""
     callables = frozenset(BUILTINS) | frozenset(LIMIT_NAMES) | frozenset(LATER)
@@ -99,7 +85,7 @@ def check_blocks(context: Context, file: tree.File) -> None:
             for name, called in unresolved(statement, known):
                 raise undefined(context, name, called=called)
         if isinstance(statement, tree.Def):
-            check_function(statement)
+            check_function(context, statement)
     place = recursive({s.name.id: s for s in file.statements if isinstance(s, tree.Def)})
     if place is not None:
         raise recursion(place.text, place.span)
@@ -114,7 +100,7 @@ def undefined(context: Context, name: tree.Name, *, called: bool) -> TpError:
     return unknown_name(name.text, name.span, names, hint=scope.hint(name.id, name.span))
 
 
-def check_function(statement: tree.Def) -> None:
+def check_function(context: Context, statement: tree.Def) -> None:
     """A function computes nothing after its ``return``, and no limits."""
     found = after_return(statement.body)
     if found is not None and found[0] == "after":
@@ -122,7 +108,7 @@ def check_function(statement: tree.Def) -> None:
     if found is not None:
         fix = "move it after the loop, less indented"
         raise fail("misplaced", "`return` cannot stand inside a loop", found[1].span, fix=fix)
-    limit = limit_question(statement.body)
+    limit = limit_question(statement.body, declared=context.scope.names)
     if limit is not None:
         raise fail(
             "limit-in-program",

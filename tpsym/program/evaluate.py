@@ -8,7 +8,7 @@ import sympy as sp
 
 from tpsym.errors import Span, TpError, fail
 from tpsym.program.arithmetic import binary, negate, plain, signature
-from tpsym.program.messages import not_available, wrong_arity, wrong_index_count
+from tpsym.program.messages import wrong_arity, wrong_index_count
 from tpsym.program.names import limit_question
 from tpsym.program.scope import MAX_RANGE, Context, Scope, integer, lookup
 from tpsym.program.values import (
@@ -75,7 +75,7 @@ def name_value(context: Context, node: tree.Name, scope: Scope) -> Value:
     """The value of a name; a ``let`` without indices or parameters stands for what it defines."""
     value = lookup(scope, node)
     if isinstance(value, Unavailable):
-        raise not_available(value.what, node.span, fix=value.fix)
+        raise value.error(node.span)
     if isinstance(value, Macro) and is_plain(value):
         return expand_macro(context, value, (), (), node.span)
     return value
@@ -163,7 +163,7 @@ def expand_macro(
     """A ``let`` at given indices and arguments."""
     definition = macro.definition
     name = definition.target.name.text
-    if context.limit is None and limit_question(definition) is not None:
+    if context.limit is None and limit_question(definition, declared=context.scope.names) is not None:
         raise fail(
             "limit-in-program",
             f"{name} is a limit; it cannot be used inside the program",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from types import MappingProxyType
 from typing import Any
@@ -114,13 +114,15 @@ def mentioned(node: Any) -> Iterator[tree.Name]:
     return (n for n in nodes(node) if isinstance(n, tree.Name))
 
 
-def limit_question(node: Any) -> tree.Expectation | tree.Call | None:
-    """The first ``E[…]`` or call such as ``lim(…)`` in a piece of syntax."""
+def limit_question(node: Any, *, declared: Container[str] = ()) -> tree.Expectation | tree.Call | None:
+    """The first ``E[…]`` or call such as ``lim(…)`` in a piece of syntax, unless the file gives the name a meaning."""
     for each in nodes(node):
         if isinstance(each, tree.Expectation):
             return each
-        if isinstance(each, tree.Call) and isinstance(each.function, tree.Name) and each.function.id in LIMIT_NAMES:
-            return each
+        if isinstance(each, tree.Call) and isinstance(each.function, tree.Name):
+            name = each.function.id
+            if name in LIMIT_NAMES and name not in declared:
+                return each
     return None
 
 

@@ -203,9 +203,9 @@ def integer(value: Value, span: Span, *, what: str = "an index") -> int:
     symbols = set() if expr is None else expr.free_symbols
     if symbols and not any(s.name.startswith("$") for s in symbols):
         names = ", ".join(sorted(str(s) for s in symbols))
-        raise not_available(
-            f"{what} that depends on the symbol {names}", span, fix=f"give it a value, as in: depth {names} = 3"
-        )
+        kind = "dim" if isinstance(value, Finite) else "depth"
+        fix = f"give it a value: {kind} {names} = 3 in the file, or --set {names}=3"
+        raise not_available(f"{what} that depends on the symbol {names}", span, fix=fix)
     computed = "a number that the program computes" if symbols else written(expr) if expr is not None else None
     given = computed or describe(value)
     raise fail("not-an-integer", f"{what} has to be a whole number, not {given}", span)

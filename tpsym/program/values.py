@@ -14,6 +14,7 @@ from typing import Any
 
 from sympy import Expr, S, Symbol
 
+from tpsym.errors import Diagnostic, Span, TpError, fail
 from tpsym.program.instructions import Dimension
 from tpsym.syntax import tree
 
@@ -186,10 +187,16 @@ class Macro:
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """A name whose meaning is not available yet, and what can be done about it."""
+    """A name whose meaning is not available yet; ``cause`` is the place that says so, if it is another."""
 
     what: str
-    fix: str | None = None
+    cause: Diagnostic | None = None
+
+    def error(self, span: Span) -> TpError:
+        """The error for using the name."""
+        if self.cause is not None:
+            return TpError((self.cause,))
+        return fail("not-available", f"{self.what} is not available yet", span)
 
 
 @dataclass(frozen=True, slots=True)
