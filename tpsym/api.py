@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -169,12 +169,13 @@ def _overrides(settings: Mapping[str, tree.Expr]) -> dict[str, Any]:
         try:
             value = value_of(Context(scope=scope), node, scope)
         except TpError as error:
-            bare = [replace(d, span=None) for d in error.diagnostics]  # a place in the setting, not in the file
-            if bare[0].code in ("unknown-name", "limit-in-program"):
-                bare = [replace(bare[0], expected="a number, such as 1.5 or sqrt(2)", fix=None)]
-            raise _in_setting(f"{name}=…", TpError(tuple(bare))) from None
+            found = error.diagnostics[0]  # its place is in the setting, not in the file
+            expected, fix = found.expected, found.fix
+            if found.code in ("unknown-name", "limit-in-program"):
+                expected, fix = "a number, such as 1.5 or sqrt(2)", None
+            raise fail(found.code, f"--set {name}: {found.message}", expected=expected, fix=fix) from None
         if not isinstance(value, Scalar | ListValue):
-            raise _in_setting(f"{name}=…", fail("bad-setting", "expected a number or a list of numbers"))
+            raise fail("bad-setting", f"--set {name}: expected a number or a list of numbers")
         overrides[name] = value.expr if isinstance(value, Scalar) else value
     return overrides
 
@@ -305,7 +306,8 @@ def evaluate(program: Program, expression: str, *, digits: int = 15) -> str:
     from tpsym.results.numbers import evaluate as value_of
 
     node = parse_expression(expression)
-    overrides = _overrides(program.settings)
+    with _Located(program):
+        overrides = _overrides(program.settings)
     try:
         return value_of(program.model, program.limit_side, node, overrides=overrides, digits=digits)
     except TpError as error:

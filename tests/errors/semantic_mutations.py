@@ -13,9 +13,11 @@ from tpsym.syntax.parse import parse
 TOKEN = re.compile(r'"[^"\n]*"|[^\W\d]\w*\'*|\d+(?:\.\d+)?|\.\.|==|<=>|<=|>=|\+-|\n *|[ \t]+|.', re.DOTALL)
 NAMES = ["x", "y", "n", "d", "f", "u", "relu", "tanh", "mean", "dot", "Z", "E", "lim", "sqrt", "exp", "oo", "pi", "if"]
 NUMBERS = ["0", "1", "-1", "2", "3", "1/2", "2.5", "7", "30", "1000000000"]
-EXPRESSIONS = ["E[u]", "lim(f(x))", "nngp(f)", "nngp(f)(x, x)", "[1, 2]", "(1, 2)", "x > 0", "not x", "W.T", "f.h(x)"]
-EXPRESSIONS += ["sum(k for k in 1..3)", "mean(x)", "tr(A)", "sqrt(-1)", "1/0", "10^9^9", "hermite(2, x)", "-x", "N(0, 1)"]
-SIGNS = list("+-*/^@=,().[]") + ["==", "<=", ".."]
+EXPRESSIONS = [
+    "E[u]", "lim(f(x))", "nngp(f)", "nngp(f)(x, x)", "[1, 2]", "(1, 2)", "x > 0", "not x", "W.T", "f.h(x)", "-x",
+    "sum(k for k in 1..3)", "mean(x)", "tr(A)", "sqrt(-1)", "1/0", "10^9^9", "hermite(2, x)", "N(0, 1)",
+]
+SIGNS = [*"+-*/^@=,().[]", "==", "<=", ".."]
 
 
 def tokens(text: str) -> list[str]:
