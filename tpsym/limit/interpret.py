@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from tpsym.gauss import expect
 from tpsym.limit import rules
 from tpsym.limit.jumps import is_pure, misses_jumps
 from tpsym.limit.linearity import blocks, summands
+from tpsym.limit.nondegenerate import variances_at_jumps
 from tpsym.limit.series import Series, SizeUnknown, exact, expand_in, make, maximum
 from tpsym.limit.variables import Variables, label_latex
 from tpsym.program.graph import Program
@@ -69,6 +71,9 @@ class Limit:
     definitions: dict[Symbol, Expr] = field(default_factory=dict)
     steps: list[Recorded] = field(default_factory=list)
     families: dict[str, list[int]] = field(default_factory=dict)
+    met: set[Expr] = field(default_factory=set)
+    node_conditions: dict[int, set[Expr]] = field(default_factory=dict)
+    _conditions: dict[Expr, set[Expr]] = field(default_factory=dict)
     _z: dict[int, Series] = field(default_factory=dict)
     _hat: dict[int, Expr] = field(default_factory=dict)
     _dot: dict[int, Expr] = field(default_factory=dict)
@@ -96,7 +101,9 @@ class Limit:
                 needed.add(node)
                 todo.extend(a for a in arguments(self.program[node]) if a not in self._prepared)
         for node in sorted(needed):
+            outside, self.met = self.met, set()
             self._interpret(node)
+            self.node_conditions[node], self.met = self.met, outside
             is_pure(self, node)
             self._prepared.add(node)
 
@@ -191,8 +198,11 @@ class Limit:
                 (s for s in expr.free_symbols if s in self.variables.forms),
                 key=lambda s: (self.variables.owner[s], s.name),
             )
+            outside, self.met = self.met, set()
             known = (expr, ()) if not gaussians else self._taken_apart(expr, gaussians)
             self._expectation[expr] = known
+            self._conditions[expr], self.met = self.met, outside
+        self.met |= self._conditions[expr]
         return known
 
     def _taken_apart(self, expr: Expr, gaussians: list[Symbol]) -> tuple[Expr, tuple[str, ...]]:
@@ -206,6 +216,7 @@ class Limit:
             found = [self.expectation_with_rules(part) for part, _ in parts]
             return sp.Mul(*(v for v, _ in found)), tuple(dict.fromkeys(r for _, used in found for r in used))
         covariance = [[self.covariance(a, b) for b in gaussians] for a in gaussians]
+        self.met |= set(variances_at_jumps(self, terms[0]))
         reduction = expect(terms[0], gaussians, covariance)
         return reduction.value, reduction.rules
 
@@ -320,9 +331,9 @@ class Limit:
 
 def covariance_name(a: str, b: str) -> tuple[str, str]:
     """``K[h[2]](x, y)`` for the pair ``h[2](x)``, ``h[2](y)``; ``K(a, b)`` for any other pair."""
-    (f, _, s), (g, _, t) = a.partition("("), b.partition("(")
-    if f == g and s and t and s.endswith(")") and t.endswith(")"):
-        s, t = s[:-1], t[:-1]
+    first, second = (re.fullmatch(r"([^\s()*+]+)\((.+)\)", label) for label in (a, b))
+    if first and second and first[1] == second[1] and "(" not in first[2] + second[2]:
+        f, s, t = first[1], first[2], second[2]
         return f"K[{f}]({s}, {t})", rf"K_{{{label_latex(f)}}}({label_latex(s)}, {label_latex(t)})"
     return f"K({a}, {b})", rf"K({label_latex(a)}, {label_latex(b)})"
 

@@ -133,7 +133,7 @@ def _details(claim: ClaimResult) -> list[tuple[str, str]]:
             out.append((f"left side   {plain(claim.left_value)}", "            "))
         if claim.right_value is not None:
             out.append((f"right side  {plain(claim.right_value)}", "            "))
-    if claim.detail and (claim.verdict in ("undecided", "refuted")):
+    if claim.detail:
         out.append((plain(claim.detail), "  "))
     return out
 

@@ -67,7 +67,7 @@ def derive(model: Model, side: LimitQuestions) -> Derived:
 
 def _answer(model: Model, side: LimitQuestions, question: tree.Derive, told: set[int]) -> Iterable[Answer]:
     text = format_expression(question.value)
-    side.asked.clear()
+    side.forget()
     require_available(question.value, model.context.scope)
     value = evaluate(model.context, question.value, model.context.scope)
     if isinstance(value, Kernel):
@@ -133,7 +133,7 @@ def _kernel_answers(
         raise fail("no-inputs", "the file declares no inputs to state the kernel at", span, fix="input x, y: (d)")
     pairs = [(inputs[0], inputs[0])] + ([(inputs[0], inputs[1])] if len(inputs) > 1 else [])
     for (first, x), (second, y) in pairs:
-        side.asked.clear()
+        side.forget()
         value = side.kernel(kernel, x, y, span)
         name = _named(side, f"{text}({first}, {second})")
         yield _build(side, text, name, value, span, told)
@@ -154,6 +154,7 @@ def _build(
 ) -> Answer:
     steps = new_steps(side, told)
     covered = "; ".join(_theorem_text(t) for t in side.theorems)
+    covered += "".join(f", where {variance} > 0".replace("**", "^") for variance in side.conditions())
     side.theorems.clear()
     full = ". ".join(part for part in (note, covered) if part)
     return Answer(text, left, right, needed(right, side.limit.definitions), steps, span, note=full)

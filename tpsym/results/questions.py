@@ -150,6 +150,17 @@ class LimitQuestions:
             elif s.name.startswith(("$hat", "$dot")):
                 self.asked.add(int(s.name[4:]))
 
+    def conditions(self) -> list[Expr]:
+        """The variances that what was asked needs to be positive (see ``tpsym.limit.nondegenerate``)."""
+        nodes = self.limit.program.ancestors(self.asked)
+        found = self.limit.met.union(*(self.limit.node_conditions.get(k, set()) for k in nodes))
+        return sorted(found, key=str)
+
+    def forget(self) -> None:
+        """Begin a new question: nothing asked, nothing assumed."""
+        self.asked.clear()
+        self.limit.met.clear()
+
     # --- random variables --------------------------------------------------------------------------
 
     def _vector(self, context: Context, node: tree.Call, scope: Scope) -> VectorValue:

@@ -66,6 +66,7 @@ def verdict_on(
     )
     worst: ClaimResult | None = None
     members = 0
+    side.forget()
     try:
         for case in cases(model, side, claim):
             members += 1
@@ -82,9 +83,11 @@ def verdict_on(
         return replace(blank, detail=error.diagnostics[0].message)
     if worst is None:
         return blank
-    if worst.verdict == "proved" and members > 1:
-        return replace(worst, instance="", detail=f"{members} members")
-    return worst
+    if worst.verdict in ("refuted", "undecided"):
+        return worst
+    notes = [f"{members} members"] if members > 1 and worst.verdict == "proved" else [worst.detail]
+    notes += [f"where {variance} > 0".replace("**", "^") for variance in side.conditions()]
+    return replace(worst, instance="" if members > 1 else worst.instance, detail="; ".join(n for n in notes if n))
 
 
 def sides(claim: tree.Claim) -> tuple[str, tree.Expr, tree.Expr]:
@@ -142,7 +145,8 @@ def equations(side: LimitQuestions, case: Case, assumptions: tuple[sp.Basic, ...
     """What a member of a claim comes to: all of them have to hold."""
     definitions = side.limit.definitions
     given = dict(case.premises.substitution)
-    premises = Premises((*assumptions, *case.premises.conditions), given)
+    nonzero = tuple(sp.Gt(variance, 0) for variance in side.conditions())
+    premises = Premises((*assumptions, *case.premises.conditions, *nonzero), given)
     found = []
     for pair in comparisons(side, case):
         used = {s: definitions[s].xreplace(given) for s in reachable(pair, definitions)}

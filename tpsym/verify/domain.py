@@ -99,9 +99,12 @@ def _draw(domain: Domain, implied: Mapping[sp.Symbol, sp.Expr], level: int, gene
     values: dict[sp.Symbol, Fraction] = {}
     for number, gram in enumerate(domain.grams):
         _draw_gram(gram, implied, level + number, generator, values)
+    vanishing = [s for s in domain.symbols if s not in values and s not in implied and may_vanish(s)]
+    # zero is a branch of its own: each symbol that may be 0 is 0 at some early point
+    zero = vanishing[level // 3 % len(vanishing)] if vanishing and level % 3 == 2 else None
     for symbol in domain.symbols:
         if symbol not in values and symbol not in implied:
-            values[symbol] = _draw_scalar(symbol, level, generator)
+            values[symbol] = Fraction(0) if symbol == zero else _draw_scalar(symbol, level, generator)
     left: dict[sp.Symbol, sp.Expr] = {}
     exact = {s: sp.Rational(v.numerator, v.denominator) for s, v in values.items()}
     for symbol, expr in implied.items():
@@ -115,6 +118,11 @@ def _draw(domain: Domain, implied: Mapping[sp.Symbol, sp.Expr], level: int, gene
     return Point(MappingProxyType(values), MappingProxyType(left))
 
 
+def may_vanish(symbol: sp.Symbol) -> bool:
+    """Whether the assumptions allow 0."""
+    return symbol.is_zero is not False
+
+
 def _draw_scalar(symbol: sp.Symbol, level: int, generator: random.Random) -> Fraction:
     if symbol.is_integer:
         size = Fraction(generator.randint(1, 3 if level < 4 else 6))
@@ -126,7 +134,7 @@ def _draw_scalar(symbol: sp.Symbol, level: int, generator: random.Random) -> Fra
         size = Fraction(generator.randint(1, 19), generator.choice((20, 16, 12)))
     else:
         size = generator.choice(SIMPLE) * generator.choice((Fraction(1), Fraction(1, 3), Fraction(6, 5)))
-    if not symbol.is_positive and symbol.is_nonzero is not True and generator.random() < 0.06:
+    if may_vanish(symbol) and generator.random() < 0.06:
         return Fraction(0)
     if symbol.is_nonpositive:
         return -size

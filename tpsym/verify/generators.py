@@ -228,7 +228,7 @@ def _complexity(field: Field, a: Element) -> tuple[int, int, str]:
 
 def _asin_atom(field: Field, u: Element) -> Element:
     key = hashed("asin", element_key(field, u))
-    made = Generator(key, "asin", sp.asin(expression(field, u)), sign=field.signs(u), argument=u)
+    made = Generator(key, "asin", sp.asin(expression(field, u), evaluate=False), sign=field.signs(u), argument=u)
     return field.element(field.generator(made))
 
 
