@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 from tpsym.errors import Diagnostic, TpError, fail
 from tpsym.program.elaborate import Model, elaborate
@@ -20,6 +20,7 @@ from tpsym.syntax.parse import parse_expression, read
 
 if TYPE_CHECKING:
     from tpsym.report.document import Report
+    from tpsym.report.verdicts import Verdicts
     from tpsym.results.answers import Answer, ClaimResult, Notation
     from tpsym.results.kernels import Kernel
     from tpsym.verify.runs import Runs
@@ -231,57 +232,9 @@ def claim_results(program: Program) -> tuple[ClaimResult, ...]:
 
 def verify(program: Program) -> Verdicts:
     """The verdicts, one per claim; shows itself as a table in a notebook."""
+    from tpsym.report.verdicts import Verdicts
+
     return Verdicts(program.filename or "", claim_results(program))
-
-
-@dataclass(frozen=True, repr=False)
-class Verdicts(Sequence["ClaimResult"]):
-    """The verdicts on the claims of a program: by number or by label; shows itself as a table in a notebook."""
-
-    filename: str
-    claims: tuple[ClaimResult, ...]
-
-    def __len__(self) -> int:
-        return len(self.claims)
-
-    @overload
-    def __getitem__(self, key: int | str) -> ClaimResult: ...
-
-    @overload
-    def __getitem__(self, key: slice) -> tuple[ClaimResult, ...]: ...
-
-    def __getitem__(self, key: int | str | slice) -> ClaimResult | tuple[ClaimResult, ...]:
-        if isinstance(key, str):
-            return dict(self.items())[key]
-        return self.claims[key]
-
-    def keys(self) -> tuple[str, ...]:
-        """The labels in the order of the file."""
-        return tuple(claim.label for claim in self.claims)
-
-    def items(self) -> tuple[tuple[str, ClaimResult], ...]:
-        """Labels with their claims; of several claims with one label the last is the one found by it."""
-        return tuple((claim.label, claim) for claim in self.claims)
-
-    def to_text(self, *, columns: int = 80, color: bool = False) -> str:
-        """As ``tpsym verify`` prints it."""
-        from tpsym.report.verdicts import verdicts_text
-
-        return verdicts_text([(self.filename, self.claims)], width=max(columns, 40), color=color)
-
-    def to_json(self) -> str:
-        """As ``tpsym verify --json`` prints it."""
-        from tpsym.report.verdicts import verdicts_json
-
-        return verdicts_json([(self.filename, self.claims)])
-
-    def __repr__(self) -> str:
-        return self.to_text()
-
-    def _repr_html_(self) -> str:
-        from tpsym.report.html_document import claims_fragment
-
-        return claims_fragment(self.claims)
 
 
 def check_all(program: Program) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
+import mpmath
 import sympy as sp
 from flint import fmpq, fmpq_mat
 from sympy import Expr, S
@@ -223,6 +223,6 @@ def semidefinite(matrix: list[list[Expr]]) -> bool:
         k = len(matrix)
         return not any((-1) ** (k - j) * c < 0 for j, c in enumerate(fmpq_mat(entries).charpoly().coeffs()))
     if all(e.is_number for row in matrix for e in row):
-        values = np.array([[float(e) for e in row] for row in matrix])
-        return bool(np.linalg.eigvalsh(values)[0] >= -1e-9 * np.abs(values).max())
+        values = mpmath.matrix([[mpmath.mpmathify(sp.N(e, 15)) for e in row] for row in matrix])
+        return bool(min(mpmath.eigsy(values, eigvals_only=True)) >= -1e-9 * mpmath.mnorm(values, 1))
     return True

@@ -21,7 +21,7 @@ _CODES = {"green": "32", "cyan": "36", "red": "31", "yellow": "33", "bold": "1",
 
 @dataclass(frozen=True, slots=True)
 class Verdicts(Sequence[ClaimResult]):
-    """The verdicts on the claims of one file; prints as text, shows itself as a table in a notebook."""
+    """The verdicts on the claims of one file, by number or by label; prints as text, a table in a notebook."""
 
     filename: str
     claims: tuple[ClaimResult, ...]
@@ -30,13 +30,23 @@ class Verdicts(Sequence[ClaimResult]):
         return len(self.claims)
 
     @overload
-    def __getitem__(self, index: int) -> ClaimResult: ...
+    def __getitem__(self, key: int | str) -> ClaimResult: ...
 
     @overload
-    def __getitem__(self, index: slice) -> tuple[ClaimResult, ...]: ...
+    def __getitem__(self, key: slice) -> tuple[ClaimResult, ...]: ...
 
-    def __getitem__(self, index: int | slice) -> ClaimResult | tuple[ClaimResult, ...]:
-        return self.claims[index]
+    def __getitem__(self, key: int | str | slice) -> ClaimResult | tuple[ClaimResult, ...]:
+        if isinstance(key, str):
+            return dict(self.items())[key]
+        return self.claims[key]
+
+    def keys(self) -> tuple[str, ...]:
+        """The labels in the order of the file."""
+        return tuple(claim.label for claim in self.claims)
+
+    def items(self) -> tuple[tuple[str, ClaimResult], ...]:
+        """Labels with their claims; of several claims with one label the last is the one found by it."""
+        return tuple((claim.label, claim) for claim in self.claims)
 
     def to_text(self, *, columns: int = 80, color: bool = False) -> str:
         """As ``tpsym verify`` prints it."""
@@ -46,7 +56,7 @@ class Verdicts(Sequence[ClaimResult]):
         """As ``tpsym verify --json`` prints it."""
         return verdicts_json([(self.filename, self.claims)])
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return self.to_text()
 
     def _repr_html_(self) -> str:
