@@ -7,11 +7,15 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tpsym.errors import TpError
+
+if TYPE_CHECKING:
+    from tpsym.api import Program
+    from tpsym.verify.runs import Runs
 
 USAGE = 2
 INTERNAL = 70
@@ -27,7 +31,7 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
             code = command(*args, **kwargs) or 0
             sys.stdout.flush()
         except TpError as error:
-            click.echo(str(error), err=True)
+            click.echo(str(named(error)), err=True)
             code = USAGE
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
@@ -38,6 +42,8 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
         except RecursionError:
             click.echo("error: this is nested too deeply to be handled", err=True)
             code = USAGE
+        except click.ClickException:
+            raise
         except Exception as error:
             if os.environ.get("TPSYM_DEBUG"):
                 raise
@@ -48,8 +54,13 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
     return run
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88})
-@click.version_option(package_name="tpsym")
+def named(error: TpError) -> TpError:
+    """An error that is about no file is the program's."""
+    return error if error.filename else TpError(error.diagnostics, error.source, "tpsym")
+
+
+@click.group("tpsym", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88})
+@click.version_option(package_name="tpsym", prog_name="tpsym")
 def main() -> None:
     """Infinite-width limits of neural computations, derived from a .tp file."""
 
@@ -69,11 +80,12 @@ SET = click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", hel
 def derive(file: Path, kind: str | None, output: Path | None, pdf: bool, settings: tuple[str, ...]) -> int:
     """Derive what FILE asks for, step by step."""
     from tpsym import api
-    from tpsym.cli.output import deliver
+    from tpsym.cli.output import deliver, kind_of
 
+    chosen = "pdf" if pdf else kind or kind_of(output)
     program = api.load(file, settings=api.parse_settings(settings))
     report, refused = api.derivation(program)
-    deliver(report, kind=kind, output=output, pdf=pdf, source=file)
+    deliver(report, kind=chosen, output=output, source=file)
     for diagnostic in refused:
         click.echo(diagnostic.render(source=program.source, filename=str(file)), err=True)
     return USAGE if refused else 0
@@ -89,18 +101,46 @@ def derive(file: Path, kind: str | None, output: Path | None, pdf: bool, setting
 def verify(
     files: tuple[Path, ...], as_json: bool, with_runs: bool, strict: bool, settings: tuple[str, ...]
 ) -> int:
-    """Check every claim of the files: proved, checked, refuted or undecided."""
+    """Check every claim: proved, checked, refuted or undecided."""
     from tpsym import api
     from tpsym.cli.output import show_verdicts
 
-    programs = [api.load(file, settings=api.parse_settings(settings)) for file in files]
+    programs = [program for file in files if (program := checked(file, settings)) is not None]
+    if len(programs) < len(files):
+        return USAGE
     results = [(str(file), api.claim_results(program)) for file, program in zip(files, programs, strict=True)]
-    runs = [api.simulate(program, progress=True) for program in programs] if with_runs else []
+    runs = [measured(program) for program in programs] if with_runs else []
     show_verdicts(results, runs, as_json=as_json)
+    if any(each is not None and not each.result.complete for each in runs):
+        return INTERRUPTED
     verdicts = {claim.verdict for _, claims in results for claim in claims}
     if "refuted" in verdicts:
         return 1
     return 3 if "undecided" in verdicts or (strict and "checked" in verdicts) else 0
+
+
+def checked(file: Path, settings: tuple[str, ...]) -> Program | None:
+    """A program without mistakes; otherwise they are shown, so that of several files each is looked at."""
+    from tpsym import api
+
+    try:
+        program = api.load(file, settings=api.parse_settings(settings))
+        api.check(program)
+    except TpError as error:
+        click.echo(str(named(error)), err=True)
+        return None
+    return program
+
+
+def measured(program: Program) -> Runs | None:
+    """The program at finite width; where nothing can be measured the verdicts stand alone."""
+    from tpsym import api
+
+    try:
+        return api.simulate(program, progress=True)
+    except TpError as error:
+        click.echo(str(error), err=True)
+        return None
 
 
 @main.command()
@@ -115,8 +155,9 @@ def simulate(file: Path, widths: str, seeds: int, settings: tuple[str, ...]) -> 
     from tpsym.cli.output import show_simulation
 
     program = api.load(file, settings=api.parse_settings(settings))
-    show_simulation(api.simulate(program, widths=parse_widths(widths), seeds=seeds, progress=True))
-    return 0
+    runs = api.simulate(program, widths=parse_widths(widths), seeds=seeds, progress=True)
+    show_simulation(runs)
+    return 0 if runs.result.complete else INTERRUPTED
 
 
 def parse_widths(text: str) -> list[int]:
@@ -136,7 +177,7 @@ def parse_widths(text: str) -> list[int]:
 @SET
 @guarded
 def graph(file: Path, output: Path | None, settings: tuple[str, ...]) -> int:
-    """Draw the program of FILE (DOT on standard output without -o)."""
+    """Draw the program of FILE; without -o as DOT."""
     from tpsym import api
     from tpsym.cli.output import draw
 
@@ -151,7 +192,7 @@ def graph(file: Path, output: Path | None, settings: tuple[str, ...]) -> int:
 @click.option("--digits", default=15, show_default=True, type=click.IntRange(1, 60))
 @guarded
 def evaluate(file: Path, expression: str, settings: tuple[str, ...], digits: int) -> int:
-    """Evaluate a limit-side EXPRESSION with the names of FILE to a number."""
+    """Evaluate a limit-side EXPRESSION to a number."""
     from tpsym import api
 
     program = api.load(file, settings=api.parse_settings(settings))
@@ -164,7 +205,7 @@ def evaluate(file: Path, expression: str, settings: tuple[str, ...], digits: int
 @SET
 @guarded
 def check(file: Path, settings: tuple[str, ...]) -> int:
-    """Check names, shapes and indices of FILE without deriving anything."""
+    """Check names, shapes and indices, derive nothing."""
     from tpsym import api
 
     program = api.load(file, settings=api.parse_settings(settings))
@@ -202,4 +243,4 @@ def zoo(name: str | None) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="tpsym")

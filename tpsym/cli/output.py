@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
     from tpsym.results.answers import ClaimResult
     from tpsym.verify.runs import Runs
 
-ENDINGS = {".md": "markdown", ".tex": "latex", ".html": "html", ".json": "json", ".txt": "text"}
+ENDINGS = {".md": "markdown", ".tex": "latex", ".html": "html", ".json": "json", ".txt": "text",
+           ".pdf": "pdf"}
+"""What the ending of a path says about the format of a report."""
 
 
 def terminal_columns() -> int:
@@ -28,20 +32,23 @@ def terminal_columns() -> int:
     return min(shutil.get_terminal_size((80, 24)).columns, 120) if sys.stdout.isatty() else 80
 
 
-def deliver(report: Report, *, kind: str | None, output: Path | None, pdf: bool, source: Path) -> None:
-    """Print a report, or write it, or typeset it."""
+def wants_color() -> bool:
+    """Whether standard output is a terminal that shows colors, and nobody asked for none."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def deliver(report: Report, *, kind: str, output: Path | None, source: Path) -> None:
+    """Print a report, or write it, or typeset it (next to its source where no path is given)."""
     from tpsym.report.output import pdf as typeset
     from tpsym.report.output import write
 
-    if pdf or (kind is None and output is not None and output.suffix == ".pdf"):
+    if kind == "pdf":
         target = output or source.with_suffix(".pdf")
         typeset(report.to_latex(), target)
         click.echo(f"wrote {target}", err=True)
         return
-    if kind is None:
-        kind = ENDINGS.get(output.suffix, "text") if output is not None else "text"
     if kind == "text":
-        text = report.to_text(columns=terminal_columns(), color=output is None and sys.stdout.isatty())
+        text = report.to_text(columns=terminal_columns(), color=output is None and wants_color())
     else:
         text = getattr(report, f"to_{kind}")()
     if output is None:
@@ -51,8 +58,21 @@ def deliver(report: Report, *, kind: str | None, output: Path | None, pdf: bool,
     click.echo(f"wrote {output}", err=True)
 
 
+def kind_of(output: Path | None) -> str:
+    """The format that the ending of a path stands for; without an ending it is text."""
+    ending = "" if output is None else output.suffix.lower()
+    if ending in ("", *ENDINGS):
+        return ENDINGS.get(ending, "text")
+    raise fail(
+        "bad-ending",
+        f"the ending {ending} of {output} stands for no format",
+        expected=", ".join(ENDINGS),
+        fix="choose one of these endings, or say --format",
+    )
+
+
 def show_verdicts(
-    results: Sequence[tuple[str, tuple[ClaimResult, ...]]], runs: Sequence[Runs], *, as_json: bool
+    results: Sequence[tuple[str, tuple[ClaimResult, ...]]], runs: Sequence[Runs | None], *, as_json: bool
 ) -> None:
     """The verdicts on every claim, and what was measured at finite width."""
     from tpsym.report.verdicts import verdicts_json, verdicts_text
@@ -62,14 +82,16 @@ def show_verdicts(
         if runs:
             document = json.loads(text)
             for entry, measured in zip(document["files"], runs, strict=True):
-                add_runs(entry, measured)
-            text = json.dumps(document, indent=2, ensure_ascii=False)
+                if measured is not None:
+                    add_runs(entry, measured)
+            text = json.dumps(document, indent=2, allow_nan=False)
         click.echo(text)
         return
-    click.echo(verdicts_text(results, width=terminal_columns(), color=sys.stdout.isatty()), nl=False)
+    click.echo(verdicts_text(results, width=terminal_columns(), color=wants_color()), nl=False)
     for measured in runs:
-        click.echo("")
-        show_simulation(measured)
+        if measured is not None:
+            click.echo("")
+            show_simulation(measured)
 
 
 def add_runs(entry: dict[str, object], measured: Runs) -> None:
@@ -81,15 +103,20 @@ def add_runs(entry: dict[str, object], measured: Runs) -> None:
         claim["simulation"] = [
             {
                 "quantity": name,
-                "limit": measured.result[name].limit,
+                "limit": finite(measured.result[name].limit),
                 "agrees": judged[name].agrees if name in judged else None,
                 "estimates": [
-                    {"n": e.n, "value": e.value, "standard_error": e.standard_error, "low": e.low, "high": e.high}
+                    {"n": e.n} | {k: finite(getattr(e, k)) for k in ("value", "standard_error", "low", "high")}
                     for e in measured.result[name].estimates
                 ],
             }
             for name in measured.claims.get(claim["label"], ())
         ]
+
+
+def finite(number: float | None) -> float | None:
+    """A number JSON can hold."""
+    return number if number is not None and math.isfinite(number) else None
 
 
 def show_simulation(runs: Runs) -> None:
@@ -104,13 +131,12 @@ def draw(program: Program, output: Path | None) -> None:
     from tpsym.report.drawing import program_dot, to_svg
     from tpsym.report.output import write
 
-    api.check_all(program)
-    graph = program.model.context.builder.program()
     writers: dict[str, Callable[[Graph], str]] = {".svg": to_svg, ".dot": program_dot, ".json": to_json}
-    ending = output.suffix if output is not None else ".dot"
+    ending = output.suffix.lower() if output is not None else ".dot"
     if ending not in writers:
         raise fail("bad-ending", f"cannot write a graph to {output}", expected="a path ending in .svg, .dot or .json")
-    text = writers[ending](graph)
+    api.check_all(program)
+    text = writers[ending](program.model.context.builder.program())
     if output is None:
         click.echo(text)
         return
