@@ -21,7 +21,7 @@ def elsewhere(file: tree.File) -> dict[str, Elsewhere]:
                 found.setdefault(key, value)
         for clause in clauses(statement):
             line = clause.index.span.line
-            fix = f"the index {clause.index.text} of line {line} is known in what it ranges over only"
+            fix = f"{clause.index.text} is an index of line {line}: elsewhere it needs a range of its own, or a number"
             found.setdefault(clause.index.id, Elsewhere(line, 0, 0, fix))
     return found
 

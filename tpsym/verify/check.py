@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 import sympy as sp
@@ -145,15 +146,16 @@ def check_limit(model: Model, value: Scalar, span: Span, fix: str) -> None:
 
 def check_assumption(model: Model, statement: tree.Assume) -> None:
     """An ``assume`` is a condition on parameters and data that can hold."""
-    for condition in assumption(model, statement):
-        if set(model.context.vector_symbols(condition)) or condition.free_symbols & model.context.nodes.keys():
-            raise fail(
-                "random-condition", "an assumption is about parameters and data, not about random quantities",
-                statement.condition.span,
-            )
-        if condition is sp.false:
-            what = "this can never hold, given the domains of the parameters"
-            raise fail("contradiction", what, statement.condition.span)
+    try:
+        conditions = list(assumption(model, statement))
+    except TpError as error:
+        # The mistake is in the condition, not in the word before it.
+        raise TpError(tuple(
+            replace(d, span=statement.condition.span) if d.span == statement.span else d for d in error.diagnostics
+        )) from None
+    if sp.false in conditions:
+        what = "this can never hold, given the domains of the parameters"
+        raise fail("contradiction", what, statement.condition.span)
 
 
 def check_claim(model: Model, side: LimitQuestions, claim: tree.Claim) -> None:
