@@ -138,6 +138,7 @@ REAL: Mapping[type, Callable[..., Ball]] = MappingProxyType(
         sp.atan: lambda x: x.atan(),
         sp.asinh: lambda x: x.asinh(),
         sp.erf: lambda x: x.erf(),
+        sp.erfi: lambda x: x.erfi(),
         sp.erfc: lambda x: x.erfc(),
         sp.Abs: abs,
         sp.sign: signum,

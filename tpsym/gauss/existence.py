@@ -53,7 +53,7 @@ def existing(body: Expr, variables: Sequence[Symbol], rows: Sequence[Sequence[Ex
 def curvature(expr: Expr, variables: Sequence[Symbol]) -> sp.Matrix | None:
     """M for exp(−z'Mz/2 + linear), None if there is no quadratic part or the exponent is of higher degree."""
     argument = expr.args[0]
-    if not argument.is_polynomial(*variables):
+    if not variables or not argument.is_polynomial(*variables):
         return None
     poly = sp.Poly(argument, *variables)
     return -sp.hessian(argument, variables) if poly.total_degree() == 2 else None

@@ -148,6 +148,10 @@ class Evaluation:
 
     def _expectation(self, node: E) -> Ball:
         body = _without_unknowns(node.body, self.functions)
+        # a mean inside binds the same variables: it becomes a number first
+        inner = {e: sp.Symbol(f"$mean{i}", real=True) for i, e in enumerate(sorted(body.atoms(E), key=str))}
+        body = body.xreplace(inner)
+        self.done.update({s: self(e) for e, s in inner.items() if body.has(s)})
         covariance = node.covariance.xreplace(self.rationals)
         try:
             return integrate(body, covariance, self, deadline=self.deadline)

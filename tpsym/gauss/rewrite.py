@@ -201,7 +201,7 @@ class Rewriter:
         return step(form.expr)
 
     def product_step(self, argument: Expr) -> Expr:
-        """step(xy) = step(x) step(y) + (1−step x)(1−step y); an even power or exp > 0 drops out."""
+        """step(xy) = step(x) step(y) + step(−x) step(−y); exp > 0 drops out."""
         product = sp.factor(argument) if argument.is_polynomial() else argument
         factors = [f for f in sp.Mul.make_args(sp.factor_terms(product)) if not f.is_positive]
         signs: list[Expr] = []
@@ -210,16 +210,17 @@ class Rewriter:
                 f = f.args[0]
             base, exponent = f.as_base_exp()
             if exponent.is_Integer and self.depends(base):
-                signs += [base] if exponent % 2 else []
+                signs += [base] if exponent % 2 else [base, base]
             else:
                 signs.append(f)
-        if len(factors) == 1 and signs == [argument]:
+        rest = [f for f in signs if not f.is_number]
+        if len(rest) == 1 and rest[0] in (argument, sp.expand(-argument), -argument):
             return step(argument)
-        total = sp.S.One
+        positive, negative = sp.S.One, sp.S.Zero
         for f in signs:
-            s = self.step(f)
-            total = s * total + (1 - s) * (1 - total)
-        return total
+            above, below = self.step(f), self.step(-f)
+            positive, negative = above * positive + below * negative, above * negative + below * positive
+        return positive
 
     def delta(self, form: Affine) -> Expr:
         """δ(c·f) = δ(f)/|c|, the leading coefficient made 1."""
@@ -246,11 +247,15 @@ class Rewriter:
         if isinstance(condition, sp.Not):
             return 1 - self.condition(condition.args[0])
         if isinstance(condition, sp.Gt | sp.Ge):
-            return self(step(condition.lhs - condition.rhs))
+            gap = condition.lhs - condition.rhs
+            return self(step(gap)) if isinstance(condition, sp.Gt) else 1 - self(step(-gap))
         if isinstance(condition, sp.Lt | sp.Le):
-            return self(step(condition.rhs - condition.lhs))
+            gap = condition.rhs - condition.lhs
+            return self(step(gap)) if isinstance(condition, sp.Lt) else 1 - self(step(-gap))
         if isinstance(condition, sp.Eq | sp.Ne):
-            return sp.S.One if isinstance(condition, sp.Ne) else sp.S.Zero
+            gap = condition.lhs - condition.rhs
+            apart = self(step(gap)) + self(step(-gap))
+            return apart if isinstance(condition, sp.Ne) else 1 - apart
         raise TypeError(f"a condition that is not built from comparisons: {condition}")
 
 
@@ -265,7 +270,7 @@ def expand_definition(expr: Expr) -> Expr | None:
         case sp.Abs():
             return x * (2 * step(x) - 1)
         case sp.sign():
-            return 2 * step(x) - 1
+            return step(x) - step(-x)
         case sp.Heaviside():
             return step(x)
         case sp.DiracDelta():

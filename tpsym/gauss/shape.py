@@ -93,7 +93,8 @@ class Evaluator:
 
     def group(self, group: Group) -> Value:
         """The mean of the terms of one group."""
-        probits = [(f, k) for f, k in group.factors if isinstance(f, Phi | sp.erf)]
+        candidates = [(f, k) for f, k in group.factors if isinstance(f, Phi | sp.erf)]
+        probits = [(f, k) for f, k in candidates if self.form(f.args[0], self.size) is not None]
         others = [(f, k) for f, k in group.factors if (f, k) not in probits]
         total = Value({})
         for weight, copies in probit_copies(probits):

@@ -10,7 +10,7 @@ from sympy import Expr
 
 from tpsym.gauss.field import Frac
 from tpsym.gauss.law import Form, Law
-from tpsym.gauss.terms import Term
+from tpsym.gauss.terms import Term, slot
 from tpsym.gauss.values import Algebra, Value
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Wave(NamedTuple):
 
 
 def is_trig(expr: Expr) -> bool:
-    return isinstance(expr, sp.sin | sp.cos)
+    return isinstance(expr, sp.sin | sp.cos) and expr.args[0] == slot(0)
 
 
 def trig_mean(reducer: Reducer, law: Law, term: Term) -> Value | None:
