@@ -250,7 +250,8 @@ def answered(text: str, *, seconds: float) -> str:
         mistake = error
     else:
         # What passes the check raises nothing any more: claims end in verdicts, questions in answers or refusals.
-        if seconds:
+        # (An assumption about something not available leaves no claim that could be decided.)
+        if seconds and not api.check(program):
             verify(program.model, program.limit_side, seconds=seconds)
             derive(program.model, program.limit_side)
         return "fine"
