@@ -158,6 +158,16 @@ class Unknown(Function):
     def arguments(self) -> tuple[Expr, ...]:
         return tuple(self.args[2:])
 
+    @property
+    def free_symbols(self) -> set[Symbol]:
+        """The symbols of the arguments: the name of a function is no parameter."""
+        return set().union(*(a.free_symbols for a in self.arguments))
+
+    def _sympystr(self, printer: Any) -> str:
+        several = "".join(f"_{k}" for k in self.orders) if any(self.orders) else ""
+        marks = "'" * self.orders[0] if len(self.orders) == 1 else several
+        return f"{self.name}{marks}({', '.join(printer._print(a) for a in self.arguments)})"
+
     def partial(self, index: int) -> Expr:
         """The derivative in the argument of this index (from 0)."""
         orders = [k + (i == index) for i, k in enumerate(self.orders)]

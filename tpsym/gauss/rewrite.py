@@ -214,7 +214,8 @@ class Rewriter:
             else:
                 signs.append(f)
         rest = [f for f in signs if not f.is_number]
-        if len(rest) == 1 and rest[0] in (argument, sp.expand(-argument), -argument):
+        # a single factor that is a number times the argument cannot be taken apart further
+        if len(rest) == 1 and sp.cancel(argument / rest[0]).is_number:
             return step(argument)
         positive, negative = sp.S.One, sp.S.Zero
         for f in signs:

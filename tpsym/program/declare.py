@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import sympy as sp
 from sympy import Expr, S, Symbol
@@ -273,7 +273,9 @@ def declare_fn(context: Context, node: tree.Fn) -> None:
     if node.body is None:
         arity = len(node.parameters) or 1
         context.unknown_functions[name] = arity
-        context.scope.names[name] = Nonlinearity(name, arity, unknown(name, arity))
+        made = Nonlinearity(name, arity, unknown(name, arity))
+        context.scope.names[name] = made
+        name_derivatives(context, made)
         return
     own = next((n for n in mentioned(node.body) if n.id == name and context.scope.find(name) is None), None)
     if own is not None:
@@ -290,7 +292,28 @@ def declare_fn(context: Context, node: tree.Fn) -> None:
     def apply(*arguments: Expr) -> Expr:
         return body.xreplace(dict(zip(slots, arguments, strict=True)))
 
-    context.scope.names[name] = Nonlinearity(name, len(slots), apply)
+    made = Nonlinearity(name, len(slots), apply)
+    context.scope.names[name] = made
+    name_derivatives(context, made)
+
+
+def name_derivatives(context: Context, function: Nonlinearity) -> None:
+    """``phi'`` and ``phi''`` for a function of one argument, unless the file gives these names a meaning."""
+    assert context.scope.parent is not None
+    if function.arity == 1:
+        for order in (1, 2):
+            name = function.name + "'" * order
+            context.scope.parent.names[name] = Nonlinearity(name, 1, derivative(function, order))
+
+
+def derivative(function: Nonlinearity, order: int) -> Callable[..., Expr]:
+    """The derivative of a function of one argument, as a function."""
+    slot = Symbol("$slope", real=True)
+
+    def apply(z: Expr) -> Expr:
+        return sp.diff(function.apply(slot), slot, order).xreplace({slot: z})
+
+    return apply
 
 
 def constants() -> dict[str, Value]:

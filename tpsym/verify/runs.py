@@ -74,7 +74,9 @@ def simulate(
         raise fail("nothing-to-simulate", "the file asks for no limit that can be measured at finite width")
     values = point(model, side, [q.limit for q in measured.values()], overrides)
     definitions = side.limit.definitions
-    limits = {name: float(ball_value(q.limit, values, definitions=dict(needed(q.limit, definitions)))[0].value)
+    functions = dict.fromkeys(model.context.unknown_functions, concrete)
+    limits = {name: float(ball_value(q.limit, values, definitions=dict(needed(q.limit, definitions)),
+                                     functions=functions, digits=8)[0].value)
               for name, q in measured.items()}
     plan = {name: quantity_nodes(side, q) for name, q in measured.items()}
     numbers = {s: float(v) for s, v in values.items()}
@@ -82,6 +84,7 @@ def simulate(
         result = run(side.context.builder.program(), plan, widths=widths, seeds=seeds, values=numbers,
                      functions=stand_ins(model), limits=limits, progress=bar)
     shown = {s.name: str(v) if v.denominator < 10**6 else f"{float(v):.6g}" for s, v in values.items()}
+    shown |= dict.fromkeys(model.context.unknown_functions, "tanh")
     names = {label: tuple(q.name for q in found if q.kind != "part") for label, found in claims.items()}
     return Runs(result, shown, names, skipped)
 
@@ -166,19 +169,19 @@ def point(
     raise fail("no-point", "no admissible values of the parameters were found", fix="give them with --set")
 
 
+def concrete(*z: Expr) -> Expr:
+    """What stands for an unknown function in a run: tanh of the sum of its arguments."""
+    return sp.tanh(sp.Add(*z))
+
+
 def stand_ins(model: Model) -> dict[str, Any]:
-    """A concrete function for each unknown one of the file: tanh of the sum of its arguments."""
-    import numpy as np
-
-    def tanh(*z: Any) -> Any:
-        return np.tanh(sum(z))
-
-    def slope(*z: Any) -> Any:
-        return 1 - np.tanh(sum(z)) ** 2
-
+    """NumPy forms of the stand-in and of its first two derivatives, for each unknown function of the file."""
     table: dict[str, Any] = {}
-    for name in model.context.unknown_functions:
-        table |= {name: tanh, f"{name}'": slope}
+    for name, arity in model.context.unknown_functions.items():
+        slots = sp.symbols(f"z0:{arity}", real=True)
+        expr = concrete(*slots)
+        for order in range(3):
+            table[name + "'" * order] = sp.lambdify(slots, sp.diff(expr, slots[0], order), "numpy")
     return table
 
 
