@@ -6,6 +6,7 @@ how a sum, product, fraction, root, power and call are written.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any
@@ -41,39 +42,48 @@ HEADS = MappingProxyType(
 """Class of a function → its name in LaTeX and in text; any other is its own name, upright."""
 
 
-class Typesetter:
+class Typesetter(ABC):
     """The structure of formulas; ``laws`` names the variables of expectations."""
 
     laws: Laws
 
     # What a setting must say -------------------------------------------------------------------
 
+    @abstractmethod
     def sum(self, terms: Sequence[tuple[bool, str]]) -> str:
-        raise NotImplementedError
+        """Terms with their signs (``True``: subtracted) in one line."""
 
+    @abstractmethod
     def quotient(self, above: Sequence[Expr], below: Sequence[Expr]) -> str:
-        raise NotImplementedError
+        """A fraction of two products."""
 
+    @abstractmethod
     def root(self, radicand: Expr, index: int) -> str:
-        raise NotImplementedError
+        """The root of this index."""
 
+    @abstractmethod
     def power(self, base: Expr, exponent: Expr) -> str:
-        raise NotImplementedError
+        """A base with its exponent."""
 
+    @abstractmethod
     def exponential(self, exponent: Expr) -> str:
-        raise NotImplementedError
+        """e to the exponent."""
 
+    @abstractmethod
     def call(self, head: str, arguments: Sequence[Expr], exponent: Expr | None = None) -> str:
-        raise NotImplementedError
+        """A function applied, with the exponent its value carries."""
 
+    @abstractmethod
     def minus(self, body: str) -> str:
-        raise NotImplementedError
+        """The negative of what is set."""
 
+    @abstractmethod
     def bracket(self, body: str, kind: str = "()") -> str:
-        raise NotImplementedError
+        """Something in brackets."""
 
+    @abstractmethod
     def head(self, function: Expr) -> str:
-        raise NotImplementedError
+        """The name of a function."""
 
     # What follows --------------------------------------------------------------------------------
 
