@@ -7,7 +7,7 @@ decidable (so a zero variance is recognised), and sums of many terms stay small.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import isqrt
 from typing import Any
@@ -74,11 +74,21 @@ def rational(value: Any) -> sp.Rational:
     return sp.Rational(int(value.p), int(value.q))
 
 
+class OutOfBudgetError(ArithmeticError):
+    """A reduction has taken more arithmetic than a closed form is worth."""
+
+
 @dataclass(frozen=True)
 class Field:
-    """ℚ(symbols); a symbol may be a sympy number such as pi that is transcendental."""
+    """ℚ(symbols); a symbol may be a sympy number such as pi that is transcendental.
+
+    ``budget`` bounds the work on fractions, in terms of polynomials met (``None``: no bound). It counts
+    operations and not seconds, so that the same question has the same answer everywhere.
+    """
 
     symbols: tuple[Symbol, ...]
+    budget: int | None = None
+    spent: list[int] = field(default_factory=lambda: [0], compare=False, repr=False)
 
     @cached_property
     def context(self) -> Any:
@@ -110,6 +120,9 @@ class Field:
         """``num/den`` brought to lowest terms."""
         if not num:
             return self.zero
+        self.spent[0] += 4 + len(num) + len(den)
+        if self.budget is not None and self.spent[0] > self.budget:
+            raise OutOfBudgetError
         common = num.gcd(den)
         if not common.is_one():
             num, den = num / common, den / common

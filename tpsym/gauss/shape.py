@@ -11,17 +11,21 @@ from typing import Any
 
 import sympy as sp
 from flint import fmpq
-from sympy import Expr, Symbol
+from sympy import Expr, ImmutableDenseMatrix, Symbol
 
 from tpsym.functions import Phi, Unknown, delta, step
+from tpsym.gauss.atoms import Raw, raw
 from tpsym.gauss.existence import DivergentExpectation, has_pole, wild
 from tpsym.gauss.expand import Group, expand
-from tpsym.gauss.field import Field, Frac
+from tpsym.gauss.field import Field, Frac, OutOfBudgetError
 from tpsym.gauss.law import Form, Law
 from tpsym.gauss.reduce import Reducer
 from tpsym.gauss.terms import Opaque, Term, is_smooth, slot
 from tpsym.gauss.values import Algebra, Value
 from tpsym.gauss.wick import moment
+
+BUDGET = 8_000_000
+"""Terms of polynomials one reduction may meet: some ten seconds."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +53,21 @@ def reduce_shape(shape: Shape) -> Outcome:
     parameters |= {c for row in shape.covariance for c in row if c.is_Symbol}
     symbols = tuple(sorted(parameters, key=lambda s: s.name))
     groups = expand(shape.integrand, shape.variables, symbols)
-    field = Field((*symbols, sp.pi))
-    evaluator = Evaluator(shape, field, Algebra(field))
-    total = Value({})
     if len(groups) == 1 and has_pole(groups[0], shape.variables):
         raise DivergentExpectation("the mean does not exist: the integrand has a pole of order 1 or more")
-    for group in gathered(groups, len(shape.variables)):
-        total = total + evaluator.group(group)
-    return Outcome(evaluator.algebra.expr(total), tuple(evaluator.rules))
+    field = Field((*symbols, sp.pi), BUDGET)
+    evaluator = Evaluator(shape, field, Algebra(field))
+    try:
+        total = sum((evaluator.group(g) for g in gathered(groups, len(shape.variables))), Value({}))
+        return Outcome(evaluator.algebra.expr(total), tuple(evaluator.rules))
+    except OutOfBudgetError:
+        return unevaluated(shape)
+
+
+def unevaluated(shape: Shape) -> Outcome:
+    """The mean as it was asked, for a closed form that would be too long to be of use."""
+    body = shape.integrand.xreplace({v: raw(i) for i, v in enumerate(shape.variables)})
+    return Outcome(Raw(body, ImmutableDenseMatrix(shape.covariance)), ())
 
 
 def gathered(groups: list[Group], size: int) -> list[Group]:
