@@ -246,7 +246,9 @@ def _at_equality(
 def judge(question: Question, left: Numeric, right: Numeric, gap: Numeric) -> Refuted | Agrees | Inconclusive:
     """What balls for the two sides and their difference say about the relation."""
     if not (left.known and right.known and gap.known):
-        return Inconclusive("the two sides are not both defined, or not to be had numerically")
+        # where only one side is defined they do not agree; such points count against the others
+        one = left.known != right.known
+        return Inconclusive("the two sides are not both defined, or not to be had numerically", short=one)
     rigorous = left.rigorous and right.rigorous
     with ctx.workprec(256):
         apart = gap.value if gap.value.rad() <= (left.value - right.value).rad() else left.value - right.value
