@@ -267,7 +267,10 @@ def solve_gram(gram: Any, b: Any, chosen: list[int]) -> list[Expr]:
     of C is a combination of the y_i that vanishes.
     """
     solution = [S.Zero] * gram.rows
-    if chosen:
+    if len(chosen) == 1:
+        (only,) = chosen
+        solution[only] = scaled(1 / gram[only, only], b[only])
+    elif chosen:
         part = gram.extract(chosen, chosen).LUsolve(b.extract(chosen, [0]))
         for position, index in enumerate(chosen):
             solution[index] = sp.cancel(part[position])
