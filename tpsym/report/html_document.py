@@ -73,7 +73,7 @@ def _block(block: Block) -> str:
     rows = [mathml(s, "=", v, laws=block.laws) for s, v in block.definitions] + law_clauses(block.laws)
     if rows:
         out += ["<p class='note'>where</p>", *(_equation(row) for row in rows)]
-    notes = [f"At the default values: {html(block.value)}."] if block.value is not None else []
+    notes = [f"In numbers: {html(block.value)}."] if block.value is not None else []
     notes += [html(block.note)] if block.note else []
     word = "step" if len(block.steps) == 1 else "steps"
     notes += [f"<span class='dim'>By {word} {ranges(block.steps)}.</span>"] if block.steps else []

@@ -110,7 +110,7 @@ def _results(report: Report) -> list[str]:
         out.append(rf"\par\medskip {question}\hfill{{\small\textcolor{{tpgray}}{{line {section.line}}}}}")
         for block in section.blocks:
             out += equations(block, report.notation)
-            notes = [f"At the default values: {tex(block.value)}."] if block.value is not None else []
+            notes = [f"In numbers: {tex(block.value)}."] if block.value is not None else []
             notes += [tex(block.note)] if block.note else []
             if block.steps:
                 word = "step" if len(block.steps) == 1 else "steps"

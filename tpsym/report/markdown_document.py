@@ -69,7 +69,7 @@ def _program(source: str) -> list[str]:
 def _block(block: Block, notation: Notation) -> list[str]:
     lines = ["$$", display(block, notation), "$$", ""]
     if block.value is not None:
-        lines += [f"At the default values: {markdown(block.value)}.", ""]
+        lines += [f"In numbers: {markdown(block.value)}.", ""]
     lines += [markdown(block.note), ""] if block.note else []
     word = "step" if len(block.steps) == 1 else "steps"
     return lines + ([f"By {word} {ranges(block.steps)}.", ""] if block.steps else [])

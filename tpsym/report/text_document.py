@@ -98,7 +98,7 @@ def _block(block: Block, width: int, paint: Paint) -> list[str]:
     lines = equation_lines(block.left, block.right, laws=block.laws, width=width)
     lines += where_lines(block.definitions, block.laws, width=width)
     if block.value is not None:
-        lines += wrap(f"  At the defaults: {plain(block.value)}", width=width)
+        lines += wrap(f"  ≈ {plain(block.value)}", width=width)
     if block.note:
         lines += wrap(f"  {plain(block.note)}", width=width, indent="  ")
     if block.steps:

@@ -66,3 +66,15 @@ class Notation:
     """How symbols print: LaTeX by symbol (plain text is the symbol's own name)."""
 
     latex: Mapping[Symbol, str]
+
+
+def needed(expr: Expr, definitions: Mapping[Symbol, Expr]) -> tuple[tuple[Symbol, Expr], ...]:
+    """The definitions an expression rests on, each before its first user."""
+    wanted: set[Symbol] = set()
+    todo = [s for s in expr.free_symbols if s in definitions]
+    while todo:
+        symbol = todo.pop()
+        if symbol not in wanted:
+            wanted.add(symbol)
+            todo.extend(s for s in definitions[symbol].free_symbols if s in definitions)
+    return tuple((s, e) for s, e in definitions.items() if s in wanted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sympy as sp
@@ -28,12 +28,16 @@ from tpsym.program.values import (
     describe,
     node_symbol,
 )
-from tpsym.results.answers import Answer, Notation
+from tpsym.results.answers import Answer, Notation, needed
+from tpsym.results.numbers import decimal
 from tpsym.results.questions import LimitQuestions, NoLimit
 from tpsym.syntax import tree
 from tpsym.syntax.format import format_expression
 
 Normal = Function("N")
+DIGITS = 15
+SECONDS = 3.0
+"""What the number beside an answer may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +73,16 @@ def _answer(model: Model, side: LimitQuestions, question: tree.Derive, told: set
     text = format_expression(question.value)
     side.forget()
     require_available(question.value, model.context.scope)
-    value = evaluate(model.context, question.value, model.context.scope)
+    side.telling = True
+    try:
+        value = evaluate(model.context, question.value, model.context.scope)
+    finally:
+        side.telling = False
     if isinstance(value, Kernel):
         yield from _kernel_answers(model, side, value, text, question.span, told)
         return
     left, right, note = _equation(side, value, text, question.value)
-    yield _build(side, text, left, right, question.span, told, note=note)
+    yield _build(model, side, text, left, right, question.span, told, note=note)
 
 
 def _equation(side: LimitQuestions, value: Value, text: str, node: tree.Expr) -> tuple[Expr, Expr, str]:
@@ -136,7 +144,7 @@ def _kernel_answers(
         side.forget()
         value = side.kernel(kernel, x, y, span)
         name = _named(side, f"{text}({first}, {second})")
-        yield _build(side, text, name, value, span, told)
+        yield _build(model, side, text, name, value, span, told)
 
 
 def default_inputs(scope: Scope) -> list[tuple[str, Value]]:
@@ -150,14 +158,27 @@ def default_inputs(scope: Scope) -> list[tuple[str, Value]]:
 
 
 def _build(
-    side: LimitQuestions, text: str, left: Expr, right: Expr, span: Span, told: set[int], *, note: str = ""
+    model: Model, side: LimitQuestions, text: str, left: Expr, right: Expr, span: Span, told: set[int], *,
+    note: str = "",
 ) -> Answer:
     steps = new_steps(side, told)
     covered = "; ".join(_theorem_text(t) for t in side.theorems)
     covered += "".join(f", where {variance} > 0".replace("**", "^") for variance in side.conditions())
     side.theorems.clear()
     full = ". ".join(part for part in (note, covered) if part)
-    return Answer(text, left, right, needed(right, side.limit.definitions), steps, span, note=full)
+    definitions = needed(right, side.limit.definitions)
+    return Answer(text, left, right, definitions, steps, span, note=full, value=_in_numbers(model, side, right))
+
+
+def _in_numbers(model: Model, side: LimitQuestions, right: Expr) -> str | None:
+    """The certain digits at the defaults, ``None`` where a parameter has none or the answer is a number anyway."""
+    if right.is_Rational:
+        return None
+    try:
+        digits = decimal(model, side, right, model.context.overrides, DIGITS, seconds=SECONDS)
+    except TpError:
+        return None
+    return digits if digits.endswith(")") else f"{digits} (all digits certain)"
 
 
 def _theorem_text(found: Theorem) -> str:
@@ -171,18 +192,6 @@ def new_steps(side: LimitQuestions, told: set[int]) -> tuple[Step, ...]:
     found = [(i, r) for i, r in enumerate(side.limit.steps) if r.node in wanted and i not in told]
     told |= {i for i, _ in found}
     return tuple(r.step for _, r in found)
-
-
-def needed(expr: Expr, definitions: Mapping[Symbol, Expr]) -> tuple[tuple[Symbol, Expr], ...]:
-    """The definitions an expression rests on, each before its first user."""
-    wanted: set[Symbol] = set()
-    todo = [s for s in expr.free_symbols if s in definitions]
-    while todo:
-        symbol = todo.pop()
-        if symbol not in wanted:
-            wanted.add(symbol)
-            todo.extend(s for s in definitions[symbol].free_symbols if s in definitions)
-    return tuple((s, e) for s, e in definitions.items() if s in wanted)
 
 
 def notation(side: LimitQuestions) -> Notation:

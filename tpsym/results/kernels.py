@@ -15,8 +15,8 @@ from tpsym.program.elaborate import Model
 from tpsym.program.evaluate import evaluate
 from tpsym.program.values import Data, Family, Finite, Value, describe
 from tpsym.program.values import Kernel as KernelValue
-from tpsym.results.answers import Answer, Notation
-from tpsym.results.derive import default_inputs, needed, notation
+from tpsym.results.answers import Answer, Notation, needed
+from tpsym.results.derive import default_inputs, notation
 from tpsym.results.numbers import decimal
 from tpsym.results.questions import LimitQuestions, NoLimit
 from tpsym.syntax import tree

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from fractions import Fraction
 
@@ -14,7 +15,7 @@ from tpsym.program.arithmetic import plain
 from tpsym.program.elaborate import Model
 from tpsym.program.evaluate import evaluate as evaluate_value
 from tpsym.program.values import GaussianLaw, Scalar, describe
-from tpsym.results.derive import needed
+from tpsym.results.answers import needed
 from tpsym.results.questions import LimitQuestions, NoLimit
 from tpsym.syntax import tree
 
@@ -46,13 +47,15 @@ def evaluate(
 
 
 def decimal(
-    model: Model, side: LimitQuestions, expr: Expr, overrides: Mapping[str, Expr], digits: int
+    model: Model, side: LimitQuestions, expr: Expr, overrides: Mapping[str, Expr], digits: int, *,
+    seconds: float | None = None,
 ) -> str:
     """The value of a derived expression as decimal text; digits that are not certain are not shown."""
     definitions = dict(needed(expr, side.limit.definitions))
     values, exact = settings(model, [expr, *definitions.values()], definitions, overrides)
     definitions |= exact
-    number, certain = ball_value(expr, values, digits=digits, definitions=definitions)
+    deadline = None if seconds is None else time.monotonic() + seconds
+    number, certain = ball_value(expr, values, digits=digits, definitions=definitions, deadline=deadline)
     if certain < 1 and number.value.contains(0) and abs(number.value) < 10 ** (-digits):
         return f"0 (within 1e-{digits})"
     if certain < 1:

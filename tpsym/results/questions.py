@@ -11,7 +11,7 @@ from sympy import Expr, S, Symbol
 from tpsym.errors import Span, fail
 from tpsym.limit.hypotheses import Theorem, theorem
 from tpsym.limit.interpret import Limit
-from tpsym.limit.rules import Covariance, expectation_rule
+from tpsym.limit.rules import Covariance, Mean, expectation_rule
 from tpsym.limit.scalars import (
     ScalarLimit,
     covariance,
@@ -84,6 +84,8 @@ class LimitQuestions:
     asked: set[int] = field(default_factory=set)
     log: list[Quantity] | None = None
     told: set[tuple[str, ...]] = field(default_factory=set)
+    telling: bool = False
+    told_means: set[Expr] = field(default_factory=set)
     theorems: dict[Theorem, None] = field(default_factory=dict)
 
     def call(self, name: str) -> Handler | None:
@@ -112,9 +114,20 @@ class LimitQuestions:
                 value = mean(self.limit, [scalar_limit(self.limit, x.expr)])
                 self._log(span, "mean", ((x.expr, None),), value)
             else:
-                value = self.limit.mean(self.limit.series(x.expr)).limit()
+                variable = self.limit.series(x.expr)
+                value = self.limit.mean(variable).limit()
                 self._log(span, "mean", ((x.expr, x.dimension),), value)
+                self._tell_mean(variable.limit(), value)
         return Scalar(value)
+
+    def _tell_mean(self, variable: Expr, value: Expr) -> None:
+        """The step from a mean that was asked for to its value."""
+        before = Mean(variable)
+        if self.telling and self.asked and before != value and before not in self.told_means:
+            self.told_means.add(before)
+            used = self.limit.expectation_with_rules(variable)[1]
+            note = f"by {', '.join(used)}" if used else ""
+            self.limit.record(expectation_rule.rule, max(self.asked), before, value, note=note)
 
     def cite(self, *exprs: Expr) -> None:
         """Find the theorem that covers what is asked; refuse what none covers."""

@@ -18,7 +18,8 @@ from tpsym.gauss.numeric import value as ball_value
 from tpsym.program.elaborate import Model
 from tpsym.program.evaluate import evaluate
 from tpsym.program.values import Kernel
-from tpsym.results.derive import default_inputs, needed
+from tpsym.results.answers import needed
+from tpsym.results.derive import default_inputs
 from tpsym.results.numbers import rational
 from tpsym.results.questions import LimitQuestions, NoLimit, Quantity
 from tpsym.simulate import Covariance, Mean, SimulationResult, Variance, render, terminal_progress
