@@ -59,6 +59,22 @@ def curvature(expr: Expr, variables: Sequence[Symbol]) -> sp.Matrix | None:
     return -sp.hessian(argument, variables) if poly.total_degree() == 2 else None
 
 
+def may_diverge(body: Expr, variables: Sequence[Symbol], covariance: sp.Matrix) -> bool:
+    """Whether an exponential in the body may grow faster than the density falls: sampling would find a number."""
+    for part in body.atoms(sp.exp):
+        argument = part.args[0]
+        if argument.free_symbols.isdisjoint(variables) or (-argument).is_nonnegative:
+            continue
+        if not argument.is_polynomial(*variables):
+            if argument.has(sp.exp, sp.cosh, sp.sinh):
+                return True
+            continue
+        degree = sp.Poly(argument, *variables).total_degree()
+        if degree > 2 or (degree == 2 and not exists(-sp.hessian(argument, variables), covariance)):
+            return True
+    return False
+
+
 def is_semidefinite(matrix: sp.Matrix) -> bool:
     """Provably positive semidefinite: all principal minors nonnegative."""
     used = [i for i in range(matrix.rows) if any(matrix[i, :])]

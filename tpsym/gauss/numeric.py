@@ -19,6 +19,7 @@ from sympy.core.relational import Relational
 
 from tpsym import functions as fn
 from tpsym.gauss.balls import NAN, REAL, Ball, holds, power, rational_power
+from tpsym.gauss.existence import may_diverge
 from tpsym.gauss.expectation import E
 from tpsym.gauss.quadrature import NotRigorousError, OutOfTimeError, integrate
 
@@ -156,7 +157,7 @@ class Evaluation:
         try:
             return integrate(body, covariance, self, deadline=self.deadline)
         except NotRigorousError:
-            if not self.estimates:
+            if not self.estimates or may_diverge(body, node.variables, covariance):
                 return NAN
             self.rigorous = False
             # NumPy and SciPy are slow to import and rarely needed

@@ -1,4 +1,4 @@
-"""A closed form that would take too much work stays an expectation with the same value."""
+"""Means that stay unevaluated: too much work for a closed form, or no mean at all."""
 
 from __future__ import annotations
 
@@ -30,3 +30,12 @@ def test_out_of_budget(integrand: sp.Expr, request: pytest.FixtureRequest) -> No
     assert not isinstance(closed, E)
     first, second = value(closed, {}, digits=8)[0], value(left, {}, digits=8)[0]
     assert abs(first.value - second.value) < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("integrand", "known"),
+    [(u + sp.exp(u**3), False), (sp.exp(sp.exp(u + v)), False), (sp.exp(-(u**2) * v**2) * sp.tanh(v) ** 2, True)],
+)
+def test_no_number_for_a_mean_that_may_not_exist(integrand: sp.Expr, known: bool) -> None:
+    rows = [[sp.Integer(2), sp.Rational(1, 3)], [sp.Rational(1, 3), sp.Integer(1)]]
+    assert value(expect(integrand, (u, v), rows).value, {}, digits=3)[0].known is known
