@@ -29,8 +29,6 @@ from tpsym.program.instructions import (
     RandomScalar,
     Vector,
     arguments,
-    scalar_slot,
-    vector_slot,
 )
 from tpsym.program.labels import node_label
 from tpsym.program.values import dot_symbol, hat_symbol, node_symbol
@@ -336,6 +334,3 @@ def covariance_name(a: str, b: str) -> tuple[str, str]:
         f, s, t = first[1], first[2], second[2]
         return f"K[{f}]({s}, {t})", rf"K_{{{label_latex(f)}}}({label_latex(s)}, {label_latex(t)})"
     return f"K({a}, {b})", rf"K({label_latex(a)}, {label_latex(b)})"
-
-
-__all__ = ["Limit", "Recorded", "covariance_name", "scalar_slot", "vector_slot"]

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import sympy as sp
 from sympy import Expr, S, Symbol
-from sympy.core.relational import Relational
 
 from tpsym.functions import leaky_relu, relu, step
 from tpsym.gauss.degenerate import dependencies
+from tpsym.limit.nondegenerate import jumping
 from tpsym.limit.series import AT_THE_JUMP, Grows, Series, SizeUnknown, expand_in
 from tpsym.program.instructions import (
     Instruction,
@@ -102,11 +102,7 @@ def has_jump(payload: Expr) -> bool:
 
 def jump_arguments(payload: Expr) -> Iterator[Expr]:
     """What must not vanish: arguments of jumps, gaps of conditions, denominators."""
-    for part in payload.atoms(*JUMPS):
-        yield part.args[0]
-    for part in payload.atoms(sp.Piecewise):
-        for _, condition in part.args:
-            yield from (c.lhs - c.rhs for c in condition.atoms(Relational))
+    yield from jumping(payload)
     for part in payload.atoms(sp.Pow):
         if part.exp.could_extract_minus_sign():
             yield part.base

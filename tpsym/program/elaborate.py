@@ -162,6 +162,3 @@ def check_target(context: Context, target: tree.Target) -> None:
 def define(context: Context, statement: tree.Def) -> None:
     fresh(context, statement.name)
     context.scope.names[statement.name.id] = Function(statement, context.scope)
-
-
-__all__ = ["Model", "TpError", "elaborate"]

@@ -15,7 +15,6 @@ from tpsym.limit.variables import label_latex
 from tpsym.program.calls import require_available
 from tpsym.program.elaborate import Model
 from tpsym.program.evaluate import evaluate
-from tpsym.program.instructions import is_scalar
 from tpsym.program.scope import Scope
 from tpsym.program.values import (
     Data,
@@ -26,7 +25,6 @@ from tpsym.program.values import (
     Value,
     VectorValue,
     describe,
-    node_symbol,
 )
 from tpsym.results.answers import Answer, Notation, needed
 from tpsym.results.numbers import decimal
@@ -200,6 +198,3 @@ def notation(side: LimitQuestions) -> Notation:
     for (a, b), symbol in side.context.grams.items():
         latex[symbol] = rf"\|{label_latex(a)}\|^2" if a == b else rf"{label_latex(a)}^\top {label_latex(b)}"
     return Notation(latex)
-
-
-__all__ = ["Derived", "default_inputs", "derive", "is_scalar", "needed", "node_symbol", "notation"]

@@ -345,6 +345,3 @@ def questions(context: Context, *, dry: bool = False) -> LimitQuestions:
     side = LimitQuestions(context, Limit(context.builder.program(), context.n), dry)
     context.limit = side
     return side
-
-
-__all__ = ["LimitQuestions", "NoLimit", "S", "questions", "sp"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from html import escape
 from typing import Any
@@ -184,6 +184,3 @@ def stand_ins(model: Model) -> dict[str, Any]:
         for order in range(3):
             table[name + "'" * order] = sp.lambdify(slots, sp.diff(expr, slots[0], order), "numpy")
     return table
-
-
-__all__ = ["Runs", "replace", "simulate", "wanted"]
