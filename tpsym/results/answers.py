@@ -15,6 +15,27 @@ VerdictKind = Literal["proved", "checked", "refuted", "undecided"]
 
 
 @dataclass(frozen=True, slots=True)
+class Recursion:
+    """One statistic of a loop over layers: ``symbol = step`` for ``index`` in ``low..high``, from ``first = initial``.
+
+    ``symbol`` is the statistic at the layer ``index``, such as ``K[h[l]](x, y)``; ``step`` gives it in terms of
+    statistics one layer before (symbols such as ``K[h[l-1]](x, y)``), of parameters and of ``index``. ``first`` is
+    the statistic at layer ``low - 1`` and ``initial`` its value. ``solution`` is the value at layer ``index`` in
+    closed form, where one was found; ``note`` says what it assumes.
+    """
+
+    symbol: Symbol
+    step: Expr
+    index: Symbol
+    low: Expr
+    high: Expr
+    first: Symbol
+    initial: Expr
+    solution: Expr | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """One equation that answers a ``derive``: ``left = right`` where ``definitions``.
 
@@ -22,6 +43,8 @@ class Answer:
     ``left`` is what was asked, as mathematics; symbols without a definition are parameters of the
     file. ``definitions`` lists the named values ``right`` mentions, each before its first user.
     ``value`` is the number at the defaults of all parameters (text, with its error) or ``None``.
+    ``recursions`` are those of the statistics of layers that ``right`` mentions, each before its first user.
+    ``contributions`` splits a tangent kernel by trained array: pairs (name, summand of ``right``).
     """
 
     question: str
@@ -32,6 +55,8 @@ class Answer:
     span: Span
     note: str = ""
     value: str | None = None
+    recursions: tuple[Recursion, ...] = ()
+    contributions: tuple[tuple[str, Expr], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
