@@ -28,6 +28,10 @@ class Span:
         return Span(self.line, self.column, other.end_line, other.end_column)
 
 
+NOWHERE = Span(1, 1, 1, 1)
+"""The place of what no text says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One message: ``code`` names its kind (``unknown-name``), ``span`` is ``None`` for a whole file."""

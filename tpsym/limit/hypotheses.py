@@ -8,7 +8,7 @@ pseudo-Lipschitz functions (ibid., Appendix E).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,8 +37,17 @@ class Theorem:
     assumes: str = ""
 
 
-def theorem(program: Program, nodes: Iterable[int], payload: Expr | None = None) -> Theorem:
+def theorem(
+    program: Program,
+    nodes: Iterable[int],
+    payload: Expr | None = None,
+    *,
+    correlated: Callable[[list[int]], bool] = lambda _: True,
+) -> Theorem:
     """The theorem behind the limit of averages of these nodes (``payload``: a further average asked for).
+
+    ``correlated`` says whether a product among the given nodes has a correlation part. Where none has, as in
+    backpropagation at initialisation, functions of exponential growth are taken to be covered, and it is said.
 
     Raises:
         SizeUnknown: a nonlinearity grows too fast for every theorem here.
@@ -66,10 +75,12 @@ def theorem(program: Program, nodes: Iterable[int], payload: Expr | None = None)
     if not uses:
         return Theorem("strong law of large numbers", "Yang2020TP3")
     both = any(len(orientations) == 2 for orientations in uses.values())
-    if worst == 2 or (worst == 1 and both):
+    if worst == 2 or (worst == 1 and both and correlated(needed)):
         kind = "is not polynomially bounded" if worst == 1 else "grows too fast or is unbounded at a finite point"
         raise SizeUnknown(f"{culprit} {kind}, which the Master Theorem for this kind of program does not cover")
     assumes = ["the unknown functions are smooth with polynomially bounded derivatives"] if unknown else []
+    if worst and both:
+        assumes += ["gradient independence for functions of exponential growth"]
     if outer:
         return Theorem("NE⊗OR⊤ Master Theorem", "Yang2023TP4b", "; ".join([*assumes, "pseudo-Lipschitz functions"]))
     if scalars and not both and worst:

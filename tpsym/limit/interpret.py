@@ -60,11 +60,13 @@ class Limit:
     """The limit of a growing program, computed on demand and remembered.
 
     ``definitions`` gives the named values in the order in which they were found: results are
-    expressions in parameters and in these. ``variables.latex`` is how symbols print.
+    expressions in parameters and in these. ``variables.latex`` is how symbols print. With ``independence``
+    the check of gradient independence spares correlation parts that vanish; without, they are computed.
     """
 
     program: Program
     n: Symbol
+    independence: bool = True
     variables: Variables = field(init=False)
     definitions: dict[Symbol, Expr] = field(default_factory=dict)
     steps: list[Recorded] = field(default_factory=list)
@@ -83,6 +85,7 @@ class Limit:
     _prepared: set[int] = field(default_factory=set)
     pure: dict[int, bool] = field(default_factory=dict)
     source_forms: dict[int, Expr] = field(default_factory=dict)
+    parities: dict[frozenset[str], dict[int, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.variables = Variables(self.program)
@@ -136,6 +139,11 @@ class Limit:
     def hat(self, node: int) -> Expr:
         """Ẑ of a vector: its Gaussian part."""
         return self._hat[node]
+
+    def correlated(self, nodes: list[int]) -> bool:
+        """Whether a product among the nodes has a correlation part."""
+        self.prepare(nodes)
+        return any(self._dot.get(k, S.Zero) != 0 for k in nodes)
 
     def label(self, node: int) -> str:
         return node_label(self.program, node)

@@ -10,6 +10,7 @@ from sympy import Expr, Function, S, Symbol
 from tpsym.derivation import rule
 from tpsym.functions import delta, step
 from tpsym.limit.jumps import check_jumps
+from tpsym.limit.parity import is_gradient
 from tpsym.limit.series import Grows, Series, SizeUnknown, make
 from tpsym.limit.variables import variance_factor
 from tpsym.program.instructions import (
@@ -189,6 +190,10 @@ def z_dot(limit: Limit, node: int) -> Expr:
     earlier = transposed_products(limit, instruction)
     if not earlier:
         return S.Zero
+    if limit.independence and gradients_independent(limit, instruction, earlier):
+        symbol = Symbol(f"Ż({limit.label(node)})", real=True)
+        limit.record(gradient_independence.rule, node, symbol, S.Zero)
+        return S.Zero
     matrix = limit.program[instruction.matrix]
     assert isinstance(matrix, Matrix)
     _, x = limit.z(instruction.vector).leading()
@@ -203,6 +208,18 @@ def z_dot(limit: Limit, node: int) -> Expr:
     symbol = Symbol(f"Ż({limit.label(node)})", real=True)
     limit.record(z_dot.rule, node, symbol, total, note=how)
     return total
+
+
+@rule("GIA", source="Yang2020TP2", locator="Condition 1, Definition A.3")
+def gradient_independence(created: Expr) -> Expr:
+    """Wᵀ acts as if independent of W: what it multiplies is odd in readouts that no product with W depends on."""
+    return created
+
+
+def gradients_independent(limit: Limit, instruction: MatMul, earlier: list[int]) -> bool:
+    """Whether the check of gradient independence shows that a product has no correlation part."""
+    others = [limit.program[p].vector for p in earlier]  # type: ignore[union-attr]
+    return is_gradient(limit.program, instruction.vector, others, limit.parities)
 
 
 def products(limit: Limit, matrix: int, *, transposed: bool) -> list[int]:

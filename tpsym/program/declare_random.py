@@ -15,7 +15,7 @@ from tpsym.program.blocks import store
 from tpsym.program.declare import fresh, member_name, members, number, shape
 from tpsym.program.instructions import Dimension
 from tpsym.program.messages import not_available, written
-from tpsym.program.scope import Context, power_of
+from tpsym.program.scope import Context, Trained, power_of
 from tpsym.program.values import (
     InputLetter,
     MatrixLetter,
@@ -56,7 +56,28 @@ def declare_random(context: Context, node: tree.Random) -> None:
             variance = number(context, node.law.covariance, scope, what="a variance")
             law = Law(mean, variance, node.law.mean.span, node.law.covariance.span)
             name = member_name(target, keys)
-            store(context.scope, target, keys, random_array(context, name, sizes, law, target.span))
+            value = random_array(context, name, sizes, law, target.span)
+            store(context.scope, target, keys, value)
+            if node.trained:
+                context.trained.append(trained_array(context, name, value, law.variance))
+
+
+def trained_array(context: Context, name: str, value: Value, variance: Expr) -> Trained:
+    """What training changes of a declared array; a constant mean is a term of its own."""
+    expr: Expr
+    if isinstance(value, Operator):
+        ((scale, (letter,)),) = value.terms
+        if isinstance(letter, MatrixLetter):
+            return Trained(name, letter.node, scale, variance)
+        if isinstance(letter, InputLetter):
+            return Trained(name, None, scale, variance)
+        assert isinstance(letter, RowLetter)
+        expr = letter.expr
+    else:
+        assert isinstance(value, VectorValue | Scalar)
+        expr = value.expr
+    symbol = next(s for s in expr.free_symbols if s in context.nodes)
+    return Trained(name, context.nodes[symbol], sp.diff(expr, symbol), variance)
 
 
 def missing_law(node: tree.Random) -> TpError:

@@ -15,7 +15,6 @@ LATER: Mapping[str, str] = MappingProxyType({
     "scaling": "the analysis of scaling exponents",
     "mup": "the maximal update parametrisation",
     "meanfield": "mean field theory",
-    "ntk": "the tangent kernel",
     "sgd": "the optimizer sgd",
     "signsgd": "the optimizer signsgd",
     "adam": "the optimizer adam",
@@ -24,7 +23,7 @@ LATER: Mapping[str, str] = MappingProxyType({
 })
 """Names of the language whose meaning is not available yet."""
 
-LIMIT_NAMES = ("Z", "Zhat", "Zdot", "lim", "nngp", "E")
+LIMIT_NAMES = ("Z", "Zhat", "Zdot", "lim", "nngp", "ntk", "E")
 
 
 def unresolved(node: Any, known: frozenset[str]) -> Iterator[tuple[tree.Name, bool]]:

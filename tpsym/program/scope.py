@@ -76,6 +76,17 @@ class Scope:
         return Scope(self, dict(names))
 
 
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A trained array: ``multiplier`` times what the program knows as a matrix, a vector or a scalar (``node``), or
+    as an input layer (``node`` is ``None``); ``variance`` is that of its declared entries."""
+
+    name: str
+    node: int | None
+    multiplier: Expr
+    variance: Expr
+
+
 class LimitSide(Protocol):
     """What the evaluator asks of the limit when it meets ``E[…]`` or a limit-side function."""
 
@@ -110,6 +121,7 @@ class Context:
     declared: dict[str, int] = field(default_factory=dict)
     depths: set[str] = field(default_factory=set)
     lengths: dict[str, tuple[str, int]] = field(default_factory=dict)
+    trained: list[Trained] = field(default_factory=list)
     source: str = ""
 
     @property

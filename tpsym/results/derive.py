@@ -28,7 +28,8 @@ from tpsym.program.values import (
 )
 from tpsym.results.answers import Answer, Notation, needed
 from tpsym.results.numbers import decimal
-from tpsym.results.questions import LimitQuestions, NoLimit
+from tpsym.results.questions import LimitQuestions
+from tpsym.results.reasons import NoLimit
 from tpsym.syntax import tree
 from tpsym.syntax.format import format_expression
 

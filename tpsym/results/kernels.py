@@ -8,9 +8,8 @@ from fractions import Fraction
 
 from sympy import Expr, ImmutableMatrix, Rational, Symbol
 
-from tpsym.errors import Span, TpError, fail, nearest
+from tpsym.errors import NOWHERE, TpError, fail, nearest
 from tpsym.limit.variables import label_latex
-from tpsym.program.calls import LATER
 from tpsym.program.elaborate import Model
 from tpsym.program.evaluate import evaluate
 from tpsym.program.values import Data, Family, Finite, Value, describe
@@ -18,13 +17,13 @@ from tpsym.program.values import Kernel as KernelValue
 from tpsym.results.answers import Answer, Notation, needed
 from tpsym.results.derive import default_inputs, notation
 from tpsym.results.numbers import decimal
-from tpsym.results.questions import LimitQuestions, NoLimit
+from tpsym.results.questions import LimitQuestions
+from tpsym.results.reasons import NoLimit
 from tpsym.syntax import tree
 from tpsym.syntax.format import format_expression
 from tpsym.syntax.parse import parse_expression
 
-NOWHERE = Span(1, 1, 1, 1)
-
+KINDS = ("nngp", "ntk")
 Typeset = Callable[[Answer, Notation], str]
 Values = Mapping[str, Expr | Fraction | int | float | str]
 
@@ -169,10 +168,8 @@ def kernel(model: Model, side: LimitQuestions, kind: str, function: str, typeset
     Raises:
         TpError: an unknown kind, an unknown function, or a file without inputs.
     """
-    if kind in LATER:
-        raise fail("not-available", f"{LATER[kind]} is not available yet", expected="nngp")
-    if kind != "nngp":
-        raise fail("unknown-kernel", f"unknown kernel {kind!r}", expected="nngp")
+    if kind not in KINDS:
+        raise fail("unknown-kernel", f"unknown kernel {kind!r}", expected=" or ".join(KINDS))
     text = f"{kind}({function})"
     try:
         found = evaluate(model.context, parse_expression(text), model.context.scope)

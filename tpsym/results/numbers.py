@@ -16,7 +16,8 @@ from tpsym.program.elaborate import Model
 from tpsym.program.evaluate import evaluate as evaluate_value
 from tpsym.program.values import GaussianLaw, Scalar, describe
 from tpsym.results.answers import needed
-from tpsym.results.questions import LimitQuestions, NoLimit
+from tpsym.results.questions import LimitQuestions
+from tpsym.results.reasons import NoLimit
 from tpsym.syntax import tree
 
 

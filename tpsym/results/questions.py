@@ -11,19 +11,15 @@ from sympy import Expr, S, Symbol
 from tpsym.errors import Span, fail
 from tpsym.limit.hypotheses import Theorem, theorem
 from tpsym.limit.interpret import Limit
-from tpsym.limit.rules import Covariance, Mean, expectation_rule
+from tpsym.limit.rules import Mean, expectation_rule
 from tpsym.limit.scalars import (
     ScalarLimit,
     covariance,
-    covariance_terms,
     mean,
-    noise_covariance,
     scalar_limit,
 )
-from tpsym.limit.series import Grows, SizeUnknown
-from tpsym.limit.variables import label_latex
 from tpsym.program.arithmetic import plain
-from tpsym.program.calls import inner_value, label_of, run, take
+from tpsym.program.calls import take
 from tpsym.program.evaluate import evaluate, wrong_arity
 from tpsym.program.instructions import Dimension
 from tpsym.program.labels import node_label
@@ -40,19 +36,12 @@ from tpsym.program.values import (
     dot_symbol,
     hat_symbol,
 )
+from tpsym.results.kernel_entries import nngp, ntk
 from tpsym.results.parts import linear_parts
+from tpsym.results.reasons import NoLimit, reasons, stand_in
 from tpsym.syntax import tree
 
 Handler = Callable[[Context, tree.Call, Scope], Value]
-
-
-class NoLimit(Exception):
-    """A limit that does not exist or is not known; the message says why. Carries the place."""
-
-    def __init__(self, reason: str, span: Span) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.span = span
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +83,8 @@ class LimitQuestions:
             "Zhat": self.z_hat,
             "Zdot": self.z_dot,
             "lim": self.lim,
-            "nngp": self.nngp,
+            "nngp": self.kernel_of,
+            "ntk": self.kernel_of,
             "$kernel": self.kernel_entry,
         }
         return handlers.get(name)
@@ -105,18 +95,18 @@ class LimitQuestions:
         x = plain(self.context, value, span)
         if not isinstance(x, VectorValue | Scalar):
             raise fail("vector-expected", f"E[…] needs a vector or a number, this is {describe(x)}", span)
-        self._ask(x.expr)
+        self.ask(x.expr)
         if self.dry:
-            return Scalar(_fresh(x.expr))
-        with _reasons(span):
+            return Scalar(stand_in(x.expr))
+        with reasons(span):
             self.cite(x.expr)
             if isinstance(x, Scalar):
                 value = mean(self.limit, [scalar_limit(self.limit, x.expr)])
-                self._log(span, "mean", ((x.expr, None),), value)
+                self.log_quantity(span, "mean", ((x.expr, None),), value)
             else:
                 variable = self.limit.series(x.expr)
                 value = self.limit.mean(variable).limit()
-                self._log(span, "mean", ((x.expr, x.dimension),), value)
+                self.log_quantity(span, "mean", ((x.expr, x.dimension),), value)
                 self._tell_mean(variable.limit(), value)
         return Scalar(value)
 
@@ -135,9 +125,10 @@ class LimitQuestions:
             nodes = {self.context.nodes[s] for s in expr.free_symbols if s in self.context.nodes}
             nodes |= {int(s.name[4:]) for s in expr.free_symbols if s.name.startswith(("$hat", "$dot"))}
             if nodes:
-                self.theorems[theorem(self.limit.program, nodes, expr)] = None
+                found = theorem(self.limit.program, nodes, expr, correlated=self.limit.correlated)
+                self.theorems[found] = None
 
-    def _log(
+    def log_quantity(
         self, span: Span, kind: str, parts: tuple[tuple[Expr, Dimension | None], ...], limit: Expr, *,
         name: str | None = None,
     ) -> None:
@@ -145,9 +136,9 @@ class LimitQuestions:
             return
         if any(s.name.startswith(("$hat", "$dot")) for e, _ in parts for s in e.free_symbols):
             kind = "part"
-        self.log.append(Quantity(name or self._text(span, parts), kind, parts, limit))
+        self.log.append(Quantity(name or self.text(span, parts), kind, parts, limit))
 
-    def _text(self, span: Span, parts: tuple[tuple[Expr, Dimension | None], ...]) -> str:
+    def text(self, span: Span, parts: tuple[tuple[Expr, Dimension | None], ...]) -> str:
         """The question as written, or with nodes by name where one text stands for several."""
         program = self.context.builder.program()
         names = {s: Symbol(node_label(program, k)) for s, k in self.context.nodes.items()}
@@ -155,7 +146,7 @@ class LimitQuestions:
         text = text.replace("**", "^")
         return f"E[{text}]" if parts[0][1] is not None or len(parts) == 1 else text
 
-    def _ask(self, expr: Expr) -> None:
+    def ask(self, expr: Expr) -> None:
         nodes = self.context.nodes
         for s in expr.free_symbols:
             if s in nodes:
@@ -222,18 +213,18 @@ class LimitQuestions:
                 node.args[0].span,
                 fix="the limit of a vector is Z(…)" if isinstance(x, VectorValue) else None,
             )
-        self._ask(x.expr)
+        self.ask(x.expr)
         if self.dry:
-            return Scalar(_fresh(x.expr))
-        with _reasons(node.span):
+            return Scalar(stand_in(x.expr))
+        with reasons(node.span):
             self.cite(x.expr)
             law = self._law(scalar_limit(self.limit, x.expr), node.span)
-        text = self._text(node.span, ((x.expr, None),))[2:-1]
+        text = self.text(node.span, ((x.expr, None),))[2:-1]
         if isinstance(law, GaussianLaw):
-            self._log(node.span, "mean", ((x.expr, None),), law.mean, name=f"mean of {text}")
-            self._log(node.span, "variance", ((x.expr, None),), law.variance, name=f"variance of {text}")
+            self.log_quantity(node.span, "mean", ((x.expr, None),), law.mean, name=f"mean of {text}")
+            self.log_quantity(node.span, "variance", ((x.expr, None),), law.variance, name=f"variance of {text}")
         elif isinstance(law, Scalar):
-            self._log(node.span, "mean", ((x.expr, None),), law.expr, name=f"lim {text}")
+            self.log_quantity(node.span, "mean", ((x.expr, None),), law.expr, name=f"lim {text}")
         return law
 
     def _law(self, found: ScalarLimit, span: Span) -> Value:
@@ -245,11 +236,13 @@ class LimitQuestions:
 
     # --- kernels -----------------------------------------------------------------------------------
 
-    def nngp(self, context: Context, node: tree.Call, scope: Scope) -> Value:
+    def kernel_of(self, context: Context, node: tree.Call, scope: Scope) -> Value:
         (value,) = take(context, node, scope, 1)
+        assert isinstance(node.function, tree.Name)
+        kind = node.function.id
         if not isinstance(value, Function | Member):
-            raise fail("function-expected", f"nngp needs a function, this is {describe(value)}", node.args[0].span)
-        return Kernel("nngp", value)
+            raise fail("function-expected", f"{kind} needs a function, this is {describe(value)}", node.args[0].span)
+        return Kernel(kind, value)
 
     def kernel_entry(self, context: Context, node: tree.Call, scope: Scope) -> Value:
         kernel = evaluate(context, node.function, scope)
@@ -260,84 +253,10 @@ class LimitQuestions:
         return Scalar(self.kernel(kernel, arguments[0], arguments[1], node.span))
 
     def kernel(self, kernel: Kernel, x: Value, y: Value, span: Span) -> Expr:
-        """``nngp(f)(x, y)``: the limit covariance of the outputs at two inputs."""
-        first, second = (self._output(kernel, a, span) for a in (x, y))
-        self._ask(first.expr)
-        self._ask(second.expr)
-        if self.dry:
-            return _fresh(first.expr + second.expr)
-        with _reasons(span):
-            self.cite(first.expr, second.expr)
-            if isinstance(first, VectorValue) and isinstance(second, VectorValue):
-                value = self.limit.mean(self.limit.series(first.expr * second.expr)).limit()
-                self._log(span, "mean", ((first.expr * second.expr, first.dimension),), value)
-                return value
-            limits = [scalar_limit(self.limit, v.expr) for v in (first, second)]
-            if not any(v.noise for v in limits):
-                raise NoLimit("the output tends to a number, not to a Gaussian process", span)
-            if not all(v.gaussian for v in limits):
-                raise NoLimit("the limit of the output is not Gaussian", span)
-            value = covariance(self.limit, *limits)
-        name = f"{kernel.kind}({self._function(kernel)})({', '.join(label_of(self.context, a) for a in (x, y))})"
-        self._log(span, "covariance", ((first.expr, None), (second.expr, None)), value, name=name)
-        self._tell(kernel, (x, y), limits, value)
-        return value
-
-    def _tell(self, kernel: Kernel, inputs: tuple[Value, Value], limits: list[ScalarLimit], value: Expr) -> None:
-        """The step from the outputs to their covariance, once per pair."""
-        names = [f"{self._function(kernel)}({label_of(self.context, a)})" for a in inputs]
-        if tuple(names) in self.told:
-            return
-        self.told.add(tuple(names))
-        outputs = [Symbol(name, real=True) for name in names]
-        for symbol, name in zip(outputs, names, strict=True):
-            self.limit.variables.latex.setdefault(symbol, label_latex(name))
-        before, after = Covariance(*outputs), covariance_terms(self.limit, limits[0], limits[1])
-        node = max(k for found in limits for k in found.noise)
-        note = "given everything else the outputs are Gaussian"
-        self.limit.record(noise_covariance.rule, node, before, after, note=note)
-        self.limit.record(expectation_rule.rule, node, after, value)
-
-    def _function(self, kernel: Kernel) -> str:
-        function = kernel.function
-        if isinstance(function, Function):
-            return function.name
-        indices = f"[{', '.join(map(str, function.indices))}]" if function.indices is not None else ""
-        return f"{function.function.name}.{function.name}{indices}"
-
-    def _output(self, kernel: Kernel, x: Value, span: Span) -> Scalar | VectorValue:
-        function = kernel.function
-        if isinstance(function, Member):
-            value = inner_value(self.context, function, (x,), span)
-        else:
-            value = run(self.context, function, (x,), span).result(function, span)
-        output = plain(self.context, value, span)
-        if not isinstance(output, Scalar | VectorValue):
-            raise fail("bad-output", f"the output is {describe(output)}", span, expected="a scalar or a vector")
-        return output
-
-
-def _fresh(expr: Expr) -> Symbol:
-    """A positive stand-in for a limit that is not computed."""
-    return Symbol(f"$limit{abs(hash(expr))}", positive=True)
-
-
-class _reasons:
-    """Turns the engine's refusals into :class:`NoLimit` at a place."""
-
-    def __init__(self, span: Span) -> None:
-        self.span = span
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        from tpsym.gauss import DivergentExpectation
-
-        if isinstance(error, SizeUnknown | Grows):
-            raise NoLimit(str(error), self.span) from None
-        if isinstance(error, DivergentExpectation):
-            raise NoLimit(f"the expectation does not exist: {error}", self.span) from None
+        """``nngp(f)(x, y)``: the limit covariance of the outputs; ``ntk(f)(x, y)``: that of their gradients."""
+        if kernel.kind == "ntk":
+            return ntk(self, kernel, (x, y), span)
+        return nngp(self, kernel, (x, y), span)
 
 
 def questions(context: Context, *, dry: bool = False) -> LimitQuestions:

@@ -20,7 +20,8 @@ from tpsym.program.evaluate import assignments, evaluate
 from tpsym.program.scope import Context
 from tpsym.program.values import GaussianLaw, Scalar, Value, VectorValue, describe
 from tpsym.results.answers import ClaimResult
-from tpsym.results.questions import LimitQuestions, NoLimit
+from tpsym.results.questions import LimitQuestions
+from tpsym.results.reasons import NoLimit
 from tpsym.syntax import tree
 from tpsym.syntax.format import format_expression
 from tpsym.verify.decide import Verdict, decide

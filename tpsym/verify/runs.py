@@ -21,7 +21,8 @@ from tpsym.program.values import Kernel
 from tpsym.results.answers import needed
 from tpsym.results.derive import default_inputs
 from tpsym.results.numbers import rational
-from tpsym.results.questions import LimitQuestions, NoLimit, Quantity
+from tpsym.results.questions import LimitQuestions, Quantity
+from tpsym.results.reasons import NoLimit
 from tpsym.simulate import Covariance, Mean, SimulationResult, Variance, render, terminal_progress
 from tpsym.simulate import simulate as run
 from tpsym.verify.claims import cases
