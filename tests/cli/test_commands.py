@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 
 from tpsym import api
 from tpsym.cli.main import main
+from tpsym.zoo import names
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 Run = Callable[..., Result]
@@ -343,12 +344,30 @@ def test_fmt(run: Run) -> None:
     assert run("verify", "messy.tp").exit_code == 0
 
 
-def test_zoo_is_not_available(run: Run) -> None:
-    for arguments in (["zoo"], ["zoo", "mlp"]):
-        result = run(*arguments)
-        assert (result.exit_code, result.stdout) == (2, "")
-        assert result.stderr.count("error: ") == 1
-        assert "[not-available]" in result.stderr
+def test_zoo_lists_every_program(run: Run) -> None:
+    result = run("zoo")
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == ["name", "title", "paper"]
+    assert max(map(len, lines)) <= 80
+    assert [line.split()[0] for line in lines[1:] if not line.startswith(" ")] == list(names())
+    assert "Lee et al. 2018" in result.stdout
+
+
+def test_zoo_prints_a_program(run: Run) -> None:
+    result = run("zoo", "mlp")
+    assert (result.exit_code, result.stderr) == (0, "")
+    Path("mine.tp").write_text(result.stdout, encoding="utf-8")
+    assert run("check", "mine.tp").stdout == "mine.tp: fine\n"
+    assert run("fmt", "--check", "mine.tp").exit_code == 0
+
+
+def test_zoo_without_such_a_program(run: Run) -> None:
+    result = run("zoo", "mpl")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "the zoo has no program 'mpl' [unknown-program]" in result.stderr
+    assert "fix: did you mean 'mlp'?" in result.stderr
+    assert "did you mean" not in run("zoo", "xyzzy").stderr
 
 
 # --- help ----------------------------------------------------------------------------------------------

@@ -236,10 +236,13 @@ def fmt(files: tuple[Path, ...], only_check: bool) -> int:
 @click.argument("name", required=False)
 @guarded
 def zoo(name: str | None) -> int:
-    """Published architectures as .tp files."""
-    from tpsym.errors import fail
+    """List published architectures; with NAME print one as a .tp file."""
+    from tpsym.cli.output import terminal_columns, wants_color
+    from tpsym.zoo.catalogue import listing, source
 
-    raise fail("not-available", "the zoo of published architectures is not available yet")
+    text = listing(columns=terminal_columns(), color=wants_color()) if name is None else source(name)
+    click.echo(text, nl=False)
+    return 0
 
 
 if __name__ == "__main__":
