@@ -244,6 +244,15 @@ def tex(text: str) -> str:
     return "".join(map(tex_char, plain(text)))
 
 
+def math_text(formula: str) -> str:
+    """A formula of LaTeX with its Unicode signs as commands: ``∂h_{2}`` becomes ``\\partial h_{2}``."""
+
+    def sign(char: str) -> str:
+        return _TEX_MATH[char] + " " if char in _TEX_MATH else rf"\text{{{tex_char(char)}}}"
+
+    return "".join(c if c.isascii() else sign(c) for c in formula)
+
+
 def tex_code(text: str) -> str:
     """One line of a listing for LaTeX in a typewriter font, every character in its own column."""
     out = []

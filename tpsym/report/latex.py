@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sympy as sp
@@ -11,11 +11,11 @@ from sympy import Basic, Expr, ImmutableDenseMatrix, Symbol
 from sympy.printing.latex import LatexPrinter
 
 from tpsym.functions import Unknown
-from tpsym.report.escape import tex
+from tpsym.report.escape import math_text, tex
 from tpsym.report.laws import Laws
 from tpsym.report.measure import is_tall, width
 from tpsym.report.names import ENGLISH, GREEK, Style, render, split_identifier
-from tpsym.report.ordering import is_inner_product
+from tpsym.report.ordering import factored, is_inner_product
 from tpsym.report.typesetter import HEADS, Typesetter, is_atom, is_long, primes
 from tpsym.results.answers import Notation
 
@@ -58,7 +58,7 @@ def _tuple(parts: Sequence[str]) -> str:
 # --- names ----------------------------------------------------------------------------------------
 
 _ACCENTED = {"Z": "Z", "Ẑ": r"\hat{Z}", "Ż": r"\dot{Z}"}
-_OPERATORS = {"@": r"\,", "*": r"\,", ",": ", ", "T": r"\top", "<": r"\lt ", ">": r"\gt "}
+_OPERATORS = {"@": r"\,", "*": r"\,", ",": ", ", "∂": r"\partial ", "T": r"\top", "<": r"\lt ", ">": r"\gt "}
 
 
 def _letter(name: str) -> str:
@@ -86,13 +86,16 @@ def _greek(name: str) -> str:
 
 
 def _subscript(base: str, index: str) -> str:
+    index = index.replace(", ", ",")
     if match := re.fullmatch(r"(.*)_(?:\{(.*)\}|(\w))", base):
         return f"{match[1]}_{{{match[2] or match[3]},{index}}}"
     return f"{base}_{index}" if len(index) == 1 else f"{base}_{{{index}}}"
 
 
 def _superscript(base: str, exponent: str) -> str:
-    return f"{base}^{exponent}" if len(exponent) == 1 else f"{base}^{{{exponent}}}"
+    if re.search(r"\^(?:\{[^{}]*\}|[^{}\\])$", base):
+        base = f"{{{base}}}"  # TeX refuses two superscripts on one base
+    return f"{base}^{exponent}" if len(exponent) == 1 and exponent != "*" else f"{base}^{{{exponent}}}"
 
 
 def _head(text: str) -> str:
@@ -179,7 +182,7 @@ class MathLatex(Typesetter, LatexPrinter):
         if not self._fits(inside) or self._would_tower(inside):
             beside = [f for f in above if is_long(f)]
             inside = [f for f in above if not is_long(f)]
-        fraction = rf"\frac{{{self.product(inside)}}}{{{self.product(below)}}}"
+        fraction = rf"\frac{{{self.product(inside)}}}{{{self._flat(lambda: self.product(below))}}}"
         if not beside:
             return fraction
         rest = self.product([sp.S.One, *beside]).removeprefix("1").lstrip()
@@ -189,7 +192,17 @@ class MathLatex(Typesetter, LatexPrinter):
         top, bottom = self.product(above), self.product(below)
         if len(above) == 1 and isinstance(above[0], sp.Add):
             top = self.bracket(top)
-        return f"{top}/{bottom}" if len(below) == 1 and is_atom(below[0]) else f"{top}/({bottom})"
+        return f"{top}/({bottom})" if len(below) > 1 or isinstance(below[0], sp.Add) else f"{top}/{bottom}"
+
+    def _flat(self, set_: Callable[[], str]) -> str:
+        """What is set, with a slash where it would have a fraction bar."""
+        text = set_()
+        if r"\frac" not in text:
+            return text
+        before, self.small = self.small, True
+        text = set_()
+        self.small = before
+        return text
 
     def _fits(self, factors: Sequence[Expr]) -> bool:
         return width(self.product(factors)) <= SHORT_NUMERATOR
@@ -204,7 +217,7 @@ class MathLatex(Typesetter, LatexPrinter):
         return (r"\sqrt" if index == 2 else rf"\sqrt[{index}]") + f"{{{self._print(radicand)}}}"
 
     def power(self, base: Expr, exponent: Expr) -> str:
-        text = self._print(base)
+        text = self._print(base) if exponent.is_number else self._flat(lambda: self._print(base))
         if text.endswith(NORM) and exponent.is_Integer:
             return f"{text[:-1]}{self._script(2 * exponent)}"
         if not is_atom(base) or "^" in text or "'" in text:
@@ -213,7 +226,7 @@ class MathLatex(Typesetter, LatexPrinter):
 
     def _script(self, exponent: Expr) -> str:
         before, self.small = self.small, True
-        text = self._print(exponent)
+        text = self._print(factored(exponent))
         self.small = before
         return text if len(text) == 1 else f"{{{text}}}"
 
@@ -261,7 +274,7 @@ class MathLatex(Typesetter, LatexPrinter):
         return r"\mathbb{E}" + super()._print_E(expr)
 
     def _print_Symbol(self, expr: Symbol, **_: Any) -> str:
-        return self.names.get(expr) or latex_name(expr.name)
+        return math_text(self.names.get(expr, "")) or latex_name(expr.name)
 
     def _print_Integer(self, expr: Expr) -> str:
         return str(expr)

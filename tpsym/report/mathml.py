@@ -13,7 +13,7 @@ from tpsym.functions import Unknown
 from tpsym.report.escape import html
 from tpsym.report.laws import Laws
 from tpsym.report.names import Style, render, split_identifier
-from tpsym.report.ordering import is_inner_product
+from tpsym.report.ordering import factored, is_inner_product
 from tpsym.report.text import RELATIONS, text
 from tpsym.report.typesetter import HEADS, Typesetter, is_atom, is_long, primes
 
@@ -70,7 +70,9 @@ NAMES = Style(
     number=lambda digits: f"<mn>{digits}</mn>",
     operator=lambda t: operator({"-": "−", "*": "·", "@": "\u2062", "T": "⊤"}.get(t, t)),
     subscript=lambda base, index: f"<msub>{_row(base)}{_row(index)}</msub>",
-    superscript=lambda base, exponent: f"<msup>{_row(base)}{_row(exponent)}</msup>",
+    superscript=lambda base, exponent: (
+        f"<msup>{_row(base)}{operator('*') if exponent == '*' else _row(exponent)}</msup>"
+    ),
     call=lambda head, inside: f"{head}{operator('(')}{inside}{operator(')')}",
     product=lambda x, y: f"<msup>{_row(x)}<mo>⊤</mo></msup>{_row(y)}",
     variable=_over,
@@ -109,7 +111,7 @@ class MathMl(Typesetter, Printer):
         out = ""
         for k, factor in enumerate(factors):
             body = self._print(factor)
-            if len(factors) > 1 and isinstance(factor, sp.Add | sp.Mul | sp.Piecewise):
+            if len(factors) > 1 and isinstance(factor, sp.Add | sp.Mul | sp.Piecewise | sp.Sum | sp.Product):
                 body = self.bracket(body)
             space = is_inner_product(factor) or (k > 0 and is_inner_product(factors[k - 1]))
             out += ("" if not k else "<mspace width='.17em'/>" if space else operator("\u2062")) + body
@@ -135,7 +137,7 @@ class MathMl(Typesetter, Printer):
 
     def power(self, base: Expr, exponent: Expr) -> str:
         body = self._print(base)
-        return f"<msup>{body if is_atom(base) else self.bracket(body)}{self._print(exponent)}</msup>"
+        return f"<msup>{body if is_atom(base) else self.bracket(body)}{self._print(factored(exponent))}</msup>"
 
     def exponential(self, exponent: Expr) -> str:
         return f"<msup><mi>e</mi>{self._print(exponent)}</msup>"
@@ -166,6 +168,20 @@ class MathMl(Typesetter, Printer):
             for i in range(matrix.rows)
         )
         return self.bracket(f"<mtable>{rows}</mtable>")
+
+    def _print_Sum(self, expr: Any) -> str:
+        return self._series("∑", expr)
+
+    def _print_Product(self, expr: Any) -> str:
+        return self._series("∏", expr)
+
+    def _series(self, sign: str, expr: Any) -> str:
+        body = self._print(expr.function)
+        body = self.bracket(body) if isinstance(expr.function, sp.Add) else body
+        for index, low, high in expr.limits:
+            under = _row(self._print(index) + operator("=") + self._print(low))
+            body = f"<munderover>{operator(sign)}{under}{self._print(high)}</munderover>{body}"
+        return _row(body)
 
     def _print_E(self, expr: Expr) -> str:
         return _row("<mi>𝔼</mi>" + super()._print_E(expr))

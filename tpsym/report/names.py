@@ -59,7 +59,7 @@ GREEK = dict(
 
 ENGLISH = {letter: name for name, letter in GREEK.items()} | {"ϕ": "phi", "ϵ": "epsilon", "ς": "sigma"}
 
-TOKEN = re.compile(r"\s*(?:[^\W\d]\w*'*|\d+(?:\.\d+)?|\*\*|\S)")
+TOKEN = re.compile(r"\s*(?:∂?[^\W\d]\w*'*|\d+(?:\.\d+)?|\*\*|\S)")
 VARIABLES = {"Z": "Z", "Zhat": "Ẑ", "Zdot": "Ż", "Ẑ": "Ẑ", "Ż": "Ż"}
 """How a random variable of the limit is spelled → its Unicode letter."""
 OPENERS = {"(": ")", "[": "]"}
@@ -106,10 +106,12 @@ def _sequence(tokens: list[str], at: int, style: Style, end: str) -> tuple[str, 
         if token in OPENERS:
             inside, at = _bracket(tokens, at, style)
             out += style.operator(token) + inside + style.operator(OPENERS[token])
-        elif token[0].isalpha() or token[0] == "_":
+        elif _is_word(token):
             juxtaposed = at > 0 and (tokens[at - 1][0].isalnum() or tokens[at - 1] in ")]")
             text, at = _postfix(tokens, at, style)
             out += (style.operator("@") if juxtaposed else "") + text
+        elif token == "*" and out and not _starts_operand(tokens[at + 1 : at + 2]):
+            out, at = style.superscript(out, token), at + 1
         elif token in ("^", "**") and at + 1 < len(tokens):
             raised, at = _power(tokens, at + 1, style)
             out = style.superscript(out, raised)
@@ -120,10 +122,20 @@ def _sequence(tokens: list[str], at: int, style: Style, end: str) -> tuple[str, 
     return out, at
 
 
+def _is_word(token: str) -> bool:
+    """A name; ``∂h`` is the gradient in ``h``."""
+    first = token[1:2] or token if token[0] == "∂" else token[0]
+    return first.isalpha() or first == "_"
+
+
+def _starts_operand(rest: list[str]) -> bool:
+    return bool(rest) and (_is_word(rest[0]) or rest[0][0].isdigit() or rest[0] in OPENERS)
+
+
 def _power(tokens: list[str], at: int, style: Style) -> tuple[str, int]:
     if tokens[at] == "(":
         return _bracket(tokens, at, style)
-    if tokens[at][0].isalpha():
+    if _is_word(tokens[at]):
         return _postfix(tokens, at, style)
     return style.number(tokens[at]), at + 1
 
@@ -150,13 +162,16 @@ def _arguments(tokens: list[str], at: int, style: Style) -> tuple[list[str], int
 
 
 def _postfix(tokens: list[str], at: int, style: Style) -> tuple[str, int]:
+    if tokens[at].startswith("∂"):
+        out, stop = _postfix([tokens[at][1:], *tokens[at + 1 :]], 0, style)
+        return style.operator("∂") + out, stop + at
     name = tokens[at]
     follows = tokens[at + 1] if at + 1 < len(tokens) else ""
     if follows == "(" and (name == "dot" or name in VARIABLES):
         pieces, at = _arguments(tokens, at + 1, style)
         if name == "dot" and len(pieces) == 2:
             return style.product(*pieces), at
-        inside = ", ".join(pieces)
+        inside = style.operator(",").join(pieces)
         out = style.call("dot", inside) if name == "dot" else style.variable(VARIABLES[name], inside)
     elif follows == "[" and name == "E":
         inside, at = _bracket(tokens, at + 1, style)
@@ -173,7 +188,8 @@ def _postfix(tokens: list[str], at: int, style: Style) -> tuple[str, int]:
         else:
             opener = tokens[at]
             pieces, at = _arguments(tokens, at, style)
-            out = style.call(out, ", ".join(pieces)) if opener == "(" else style.subscript(out, ",".join(pieces))
+            inside = style.operator(",").join(pieces)
+            out = style.call(out, inside) if opener == "(" else style.subscript(out, inside)
     return out, at
 
 
@@ -193,14 +209,14 @@ def _text_letter(name: str) -> str:
 
 
 def _text_subscript(base: str, index: str) -> str:
-    index = index.replace(" − ", "−").replace(" + ", "+")
+    index = index.replace(" − ", "−").replace(" + ", "+").replace(", ", ",")
     if all(part.isdigit() and part.isascii() for part in index.split(",")) and base[-1:] not in BELOW:
         return base + "‚".join(part.translate(SUBSCRIPT) for part in index.split(","))
     return f"{base}[{index}]"
 
 
 def _text_superscript(base: str, exponent: str) -> str:
-    if exponent == "ᵀ":
+    if exponent in ("ᵀ", "*"):
         return base + exponent
     if re.fullmatch(r"\d+", exponent, re.ASCII):
         return base + exponent.translate(SUPERSCRIPT)

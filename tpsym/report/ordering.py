@@ -101,6 +101,14 @@ def common_fraction(expr: Expr) -> Expr:
     return grouped if isinstance(grouped, Mul) else expr
 
 
+def factored(exponent: Expr) -> Expr:
+    """``2l − 2`` as ``2(l − 1)`` (unevaluated); other exponents as they are."""
+    if not isinstance(exponent, Add) or not exponent.is_integer:
+        return exponent
+    content, rest = exponent.primitive()
+    return exponent if content == 1 else Mul(content, rest, evaluate=False)
+
+
 def is_inner_product(symbol: Expr) -> bool:
     """Whether a symbol stands for ``dot(x, y)``."""
     return isinstance(symbol, Symbol) and symbol.name.startswith("dot(")
@@ -208,6 +216,7 @@ def _plain_key(term: Expr) -> tuple[object, ...]:
     has_product = any(is_inner_product(s) for s in term.free_symbols)
     return (
         -above,
+        not any(f.is_integer and f.free_symbols for f in split.numerator),
         not has_product,
         below,
         [_letters(f) for f in split.numerator if not f.is_number],

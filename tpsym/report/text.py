@@ -14,11 +14,14 @@ from tpsym.functions import Unknown
 from tpsym.report.escape import columns
 from tpsym.report.laws import Laws
 from tpsym.report.names import SUPERSCRIPT, unicode_name
-from tpsym.report.ordering import is_inner_product
+from tpsym.report.ordering import factored, is_inner_product
 from tpsym.report.typesetter import HEADS, Typesetter, is_atom, is_long, is_symbol, primes
 
 LONG_NUMERATOR = 24
 """Columns above a fraction bar; a longer numerator leaves its long factors after the denominator."""
+
+SHORT_EXPONENT = 12
+"""Columns of an exponent written without spaces: ``q^(l−1)``."""
 
 RELATIONS = {"==": "=", "!=": "≠", "<=": "≤", ">=": "≥", "<": "<", ">": ">"}
 
@@ -116,7 +119,9 @@ class MathText(Typesetter, StrPrinter):
         return inside if is_atom(base) else self.bracket(inside)
 
     def _raised(self, exponent: Expr) -> str:
-        inside = self._print(exponent)
+        inside = self._print(factored(exponent))
+        if isinstance(exponent, sp.Add) and columns(inside) <= SHORT_EXPONENT:
+            inside = inside.replace(" ", "")
         if exponent.is_Integer:
             return inside.replace("−", "-").translate(SUPERSCRIPT)
         return f"^{inside}" if isinstance(exponent, Symbol) else f"^({inside})"
@@ -195,7 +200,8 @@ class MathText(Typesetter, StrPrinter):
         return self._series("Π", expr)
 
     def _series(self, sign: str, expr: Expr) -> str:
-        ranges = ", ".join(f"{self._print(k)} = {self._print(a)}..{self._print(b)}" for k, a, b in expr.limits)
+        ends = [(self._print(k), *(self._print(end).replace(" ", "") for end in (a, b))) for k, a, b in expr.limits]
+        ranges = ", ".join(f"{k} = {a}..{b}" for k, a, b in ends)
         body = self._print(expr.function)
         return f"{sign}[{ranges}] " + (self.bracket(body) if isinstance(expr.function, sp.Add) else body)
 

@@ -155,7 +155,14 @@ def is_long(expr: Expr) -> bool:
     base = expr.base if isinstance(expr, sp.Pow) and not is_root(expr) else expr
     if is_root(base):
         return isinstance(base.base, sp.Mul) and any(quotient(f).denominator for f in base.base.args)
-    return not isinstance(base, Symbol | sp.Number | sp.NumberSymbol)
+    return not isinstance(base, Symbol | sp.Number | sp.NumberSymbol) and not _is_geometric(base)
+
+
+def _is_geometric(expr: Expr) -> bool:
+    """``q^l − 1``, or ``q^l``: it stays above the bar."""
+    return any(isinstance(t, sp.Pow) and not t.exp.is_number for a in expr.args for t in (a, *a.args)) or (
+        isinstance(expr, sp.Pow) and not expr.exp.is_number
+    )
 
 
 def is_symbol(expr: Expr) -> bool:
