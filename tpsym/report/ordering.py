@@ -216,7 +216,7 @@ def _plain_key(term: Expr) -> tuple[object, ...]:
     has_product = any(is_inner_product(s) for s in term.free_symbols)
     return (
         -above,
-        not any(f.is_integer and f.free_symbols for f in split.numerator),
+        not any(f.is_integer and f.is_Symbol for f in split.numerator),
         not has_product,
         below,
         [_letters(f) for f in split.numerator if not f.is_number],
