@@ -18,6 +18,7 @@ from sympy.core.relational import Relational
 
 from tpsym.gauss.numeric import NO_FUNCTIONS, Evaluation, as_ball
 from tpsym.verify.solve import solved
+from tpsym.verify.whole import Bounds, lower_bounds, lowest
 
 SIMPLE = tuple(Fraction(*pair) for pair in (
     (1, 1), (2, 1), (1, 2), (3, 1), (3, 2), (1, 3), (2, 3), (5, 2), (4, 1), (1, 4), (3, 4), (5, 1), (7, 4),
@@ -78,11 +79,12 @@ def points(domain: Domain, *, seed: int = 0, definitions: Mapping[sp.Symbol, sp.
     """Distinct admissible points, simple ones first; ends when none is found in many attempts."""
     generator = random.Random(seed)
     implied = solved(c for c in domain.conditions if isinstance(c, Relational))
+    bounds = lower_bounds(domain.conditions)
     seen: set[tuple[tuple[str, Fraction], ...]] = set()
     level = 0
     while True:
         for attempt in range(ATTEMPTS):
-            point = _draw(domain, implied, level + attempt // 4, generator)
+            point = _draw(domain, implied, bounds, level + attempt // 4, generator)
             if point is None:
                 continue
             key = tuple(sorted((str(s), v) for s, v in point.values.items()))
@@ -95,10 +97,15 @@ def points(domain: Domain, *, seed: int = 0, definitions: Mapping[sp.Symbol, sp.
         level += 1
 
 
-def _draw(domain: Domain, implied: Mapping[sp.Symbol, sp.Expr], level: int, generator: random.Random) -> Point | None:
+def _draw(
+    domain: Domain, implied: Mapping[sp.Symbol, sp.Expr], bounds: Bounds, level: int, generator: random.Random
+) -> Point | None:
     values: dict[sp.Symbol, Fraction] = {}
     for number, gram in enumerate(domain.grams):
         _draw_gram(gram, implied, level + number, generator, values)
+    for symbol in bounds:
+        if symbol in domain.symbols and symbol not in implied:
+            _draw_above(symbol, bounds, level, generator, values)
     vanishing = [s for s in domain.symbols if s not in values and s not in implied and may_vanish(s)]
     # zero is a branch of its own: each symbol that may be 0 is 0 at some early point
     zero = vanishing[level // 3 % len(vanishing)] if vanishing and level % 3 == 2 else None
@@ -139,6 +146,20 @@ def _draw_scalar(symbol: sp.Symbol, level: int, generator: random.Random) -> Fra
     if symbol.is_nonpositive:
         return -size
     return size if symbol.is_nonnegative or generator.random() < 0.5 else -size
+
+
+def _draw_above(
+    symbol: sp.Symbol,
+    bounds: Bounds,
+    level: int,
+    generator: random.Random,
+    values: dict[sp.Symbol, Fraction],
+) -> None:
+    """A whole number not below what conditions say, the least one often."""
+    bound = bounds[symbol].xreplace({s: sp.Rational(v.numerator, v.denominator) for s, v in values.items()})
+    low = int(bound) if isinstance(bound, sp.Integer) else lowest(bounds[symbol], bounds)
+    if low is not None:
+        values[symbol] = Fraction(low + generator.randint(0, 2 if level < 4 else 5))
 
 
 def _draw_gram(

@@ -25,6 +25,7 @@ from flint import Ordering, fmpq, fmpq_mpoly_ctx
 from tpsym.verify.elements import (
     ANY,
     NEG,
+    NONNEG,
     NONPOS,
     POS,
     ZERO,
@@ -48,6 +49,7 @@ MAX_TERMS = 20_000
 MAX_FACTOR = 600
 MAX_DEGREE = 60
 MAX_POWER = 400
+MAX_SHIFTED = 40
 
 
 @dataclass
@@ -55,6 +57,8 @@ class Field:
     """The generators met so far in one zero test, and arithmetic on fractions of polynomials in them.
 
     ``hints`` gives, by key, the order of the root to start from (learnt by :class:`NeedsFinerError`).
+    ``shifts`` writes integer symbols as what they are at least plus their own variable, now a whole
+    number >= 0: l as l + 1 where l >= 1.
     """
 
     capacity: int = 16
@@ -63,6 +67,7 @@ class Field:
     generators: list[Generator] = field(default_factory=list)
     index: dict[str, int] = field(default_factory=dict)
     facts: list[tuple[Poly, int]] = field(default_factory=list)
+    shifts: dict[int, Poly] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [f"g{i}" for i in range(self.capacity)]
@@ -217,19 +222,34 @@ class Field:
         _, c = max(p.terms(), key=lambda term: self.label(term[0]))
         return c
 
+    def shifted(self, p: Poly) -> Poly:
+        """``p`` with each integer symbol counted from what it is at least."""
+        if not any(e and i in self.shifts for i, e in enumerate(p.degrees())):
+            return p
+        return p.compose(*(self.shifts.get(i, v) for i, v in enumerate(self.variables)))
+
     def sign(self, p: Poly) -> int:
         """The signs ``p`` can have, from those of its terms and the known facts."""
+        result = self._sign_of_terms(p, [g.sign for g in self.generators])
+        if result == ANY:
+            result = self._sign_from_facts(p)
+        if result == ANY and self.shifts and len(p) <= MAX_SHIFTED and p.total_degree() <= MAX_SHIFTED:
+            counted = [NONNEG if i in self.shifts else g.sign for i, g in enumerate(self.generators)]
+            result = self._sign_of_terms(self.shifted(p), counted)
+        return result
+
+    @staticmethod
+    def _sign_of_terms(p: Poly, signs: Sequence[int]) -> int:
         result = ZERO
         for exponents, c in p.terms():
             sign = POS if c > 0 else NEG
             for i, e in enumerate(exponents):
                 if e:
-                    s = self.generators[i].sign
-                    sign = signs_of_product(sign, s if e % 2 else signs_of_square(s))
+                    sign = signs_of_product(sign, signs[i] if e % 2 else signs_of_square(signs[i]))
             result = signs_of_sum(result, sign)
             if result == ANY:
                 break
-        return result if result != ANY else self._sign_from_facts(p)
+        return result
 
     def _sign_from_facts(self, p: Poly) -> int:
         for fact, sign in self.facts:

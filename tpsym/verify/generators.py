@@ -12,7 +12,7 @@ from fractions import Fraction
 import sympy as sp
 from flint import fmpq
 
-from tpsym.verify.elements import ANY, NEG, POS, ZERO, Element, Generator, Poly, UndefinedError, hashed
+from tpsym.verify.elements import ANY, NEG, POS, Element, Generator, Poly, UndefinedError, hashed
 from tpsym.verify.field import MAX_POWER, Field
 from tpsym.verify.radicals import _absolute_factor, _integer_factors, canonical, expression, root
 
@@ -106,52 +106,6 @@ def _log_atom(field: Field, f: Poly) -> Element:
     sign = POS if f.is_constant() else ANY
     made = Generator(key, "log", sp.log(expression(field, argument)), sign=sign, argument=argument)
     return field.element(field.generator(made))
-
-
-def power(field: Field, base: Element, exponent: Element, *, whole: bool) -> Element:
-    """base^exponent for an exponent that is not a number; ``whole``: it is known to be an integer ≥ 0."""
-    if not field.signs(base) & (NEG | ZERO):
-        return exp(field, field.mul(exponent, log(field, base)))
-    if not whole or field.constant(base) == 0:
-        expr = expression(field, base) ** expression(field, exponent)
-        return opaque(field, "power", (base, exponent), expr)
-    result = field.rational(1)
-    for p, side in ((base.num, 1), (base.den, -1)):
-        c, factors = field.factors(p)
-        if c < 0:
-            result = field.mul(result, _whole_power(field, field.rational(-1), exponent))
-        if abs(c) != 1:
-            result = field.mul(result, field.pow(_constant_power(field, abs(c), exponent), side))
-        for f, e in factors:
-            if not field.sign(f) & (NEG | ZERO):
-                atom = exp(field, field.mul(exponent, log(field, field.element(f))))
-            else:
-                atom = _whole_power(field, field.element(f), exponent)
-            result = field.mul(result, field.pow(atom, side * e))
-    return result
-
-
-def _constant_power(field: Field, c: fmpq, exponent: Element) -> Element:
-    return exp(field, field.mul(exponent, log(field, field.rational(c.p, c.q))))
-
-
-def _whole_power(field: Field, base: Element, exponent: Element) -> Element:
-    """base^exponent for a whole exponent ≥ 0 with whole terms: one generator a term, (-1)^m squared is 1."""
-    result = field.rational(1)
-    split = list(terms(field, exponent)) if exponent.den == field.one else []
-    if not split or any(c.denominator > 1 or c < 0 for c, _ in split):
-        split = [(Fraction(1), exponent)]
-    for c, t in split:
-        if field.constant(t) is not None:
-            result = field.mul(result, field.pow(base, int(c)))
-            continue
-        key = hashed("whole power", element_key(field, base), element_key(field, t))
-        minus_one = field.constant(base) == -1
-        expr = sp.Pow(expression(field, base), expression(field, t))
-        sign = ANY if minus_one else field.signs(base) | POS
-        made = Generator(key, "opaque", expr, sign=sign, order=2 if minus_one else 0, relation=field.one)
-        result = field.mul(result, field.element(field.power(field.generator(made), int(c))))
-    return result
 
 
 def opaque(field: Field, name: str, arguments: tuple[Element, ...], expr: sp.Expr, *, sign: int = ANY) -> Element:

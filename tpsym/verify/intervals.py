@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from types import MappingProxyType
 
@@ -18,10 +18,11 @@ from flint import arb, ctx
 
 from tpsym import functions as fn
 from tpsym.gauss.balls import Ball
-from tpsym.gauss.expectation import E
 from tpsym.gauss.numeric import NO_FUNCTIONS, Evaluation, Numeric, as_ball, enclose_all
 from tpsym.verify.domain import Domain, Point, points
 from tpsym.verify.normal_form import is_zero, needed
+from tpsym.verify.stand_ins import UNARY, choice, library
+from tpsym.verify.sums import unrolled
 
 DIGITS = 30
 PRECISIONS = (160, 320, 640, 1280)
@@ -30,17 +31,6 @@ FEWEST = 6
 Relation = str
 """One of ``==  !=  <  <=  >  >=``."""
 NO_DEFINITIONS: Mapping[sp.Symbol, sp.Expr] = MappingProxyType({})
-
-UNARY: tuple[tuple[str, Callable[..., sp.Expr]], ...] = (
-    ("z^2 + z", lambda z: z**2 + z),
-    ("z^3 - 2 z + 1", lambda z: z**3 - 2 * z + 1),
-    ("z^5/5 + z^2/2 - z", lambda z: z**5 / 5 + z**2 / 2 - z),
-    ("sin(z) + z/2", lambda z: sp.sin(z) + z / 2),
-    ("z^9/500 + z^4 - z", lambda z: z**9 / 500 + z**4 - z),
-    ("tanh(z)", sp.tanh),
-)
-"""Functions tried for one that the claim leaves unknown."""
-POLYNOMIALS = tuple(entry for entry in UNARY if entry[1](sp.Symbol("z")).is_polynomial())
 
 
 @dataclass(frozen=True)
@@ -104,34 +94,31 @@ def compare(
     """Whether ``lhs relation rhs`` at sampled points of the domain (``|lhs − rhs| ≤ tolerance`` if given)."""
     question = Question(lhs, relation, rhs, definitions, tolerance)
     free, unknowns = parameters(question)
-    whole = _extended(domain, free)
+    whole = _extended(domain, free, definitions)
     varied = bool(free or unknowns)
     return _sample(question, whole, unknowns, points if varied else 1, bits, deadline, seed)
 
 
-def _extended(domain: Domain, free: Sequence[sp.Symbol]) -> Domain:
-    """The domain with these symbols among its own."""
-    new = (s for s in free if s not in domain.symbols)
+def _extended(domain: Domain, free: Sequence[sp.Symbol], definitions: Mapping[sp.Symbol, sp.Expr]) -> Domain:
+    """The domain with these symbols, and those of its conditions, among its own."""
+    bound = set().union(*(c.free_symbols for c in domain.conditions)) - definitions.keys() - set(free)
+    new = (s for s in (*free, *sorted(bound, key=str)) if s not in domain.symbols)
     return Domain((*domain.symbols, *new), domain.grams, domain.conditions)
+
+
+def parts_of(question: Question) -> list[sp.Basic]:
+    """The two sides and the definitions they rest on."""
+    both = sp.Tuple(question.lhs, question.rhs)
+    return [both, *(question.definitions[s] for s in needed(both, question.definitions))]
 
 
 def parameters(question: Question) -> tuple[list[sp.Symbol], list[tuple[str, int]]]:
     """The free symbols, and the unknown functions with their numbers of arguments, of both sides."""
-    both = sp.Tuple(question.lhs, question.rhs)
-    named = needed(both, question.definitions)
-    parts = [both, *(question.definitions[s] for s in named)]
-    free = set().union(*(p.free_symbols for p in parts)) - set(named)
+    parts = parts_of(question)
+    free = set().union(*(p.free_symbols for p in parts)) - question.definitions.keys()
     unknowns = {(u.name, len(u.arguments)) for p in parts for u in p.atoms(fn.Unknown)}
     labels = {u.args[0] for p in parts for u in p.atoms(fn.Unknown)}
     return sorted(free - labels, key=str), sorted(unknowns)
-
-
-def _library(question: Question) -> tuple[tuple[str, Callable[..., sp.Expr]], ...]:
-    """Functions to try: only polynomials where they stand in expectations over two or more variables."""
-    both = sp.Tuple(question.lhs, question.rhs)
-    parts = [both, *(question.definitions[s] for s in needed(both, question.definitions))]
-    costly = any(e.covariance.rows > 1 and e.body.has(fn.Unknown) for p in parts for e in p.atoms(E))
-    return POLYNOMIALS if costly else UNARY
 
 
 def _sample(
@@ -144,11 +131,11 @@ def _sample(
     seed: int,
 ) -> Outcome:
     agreed, worst, tried, short, estimated, doubt = 0, 10**6, 0, 0, False, ""
-    library = _library(question) if unknowns else UNARY
+    tried_for = library(parts_of(question)) if unknowns else UNARY
     for point in points(domain, seed=seed, definitions=question.definitions):
         if tried >= wanted * 2 or agreed >= wanted or _late(deadline):
             break
-        functions = _choice(unknowns, tried, library)
+        functions = choice(unknowns, tried, tried_for)
         tried += 1
         found = _at(question, point, {k: f for k, (_, f) in functions.items()}, bits, deadline)
         if isinstance(found, Refuted):
@@ -177,27 +164,6 @@ def _late(deadline: float | None) -> bool:
     return deadline is not None and time.monotonic() > deadline
 
 
-def _choice(
-    unknowns: list[tuple[str, int]], number: int, library: tuple[tuple[str, Callable[..., sp.Expr]], ...]
-) -> dict[str, tuple[str, Callable[..., sp.Expr]]]:
-    """Concrete functions for the unknown ones, others at each point."""
-    result = {}
-    for k, (name, arity) in enumerate(unknowns):
-        label, one = library[(number + k) % len(library)]
-        if arity == 1:
-            result[name] = (label, one)
-        else:
-            result[name] = (f"sums of products of {label}", _joined(one))
-    return result
-
-
-def _joined(one: Callable[..., sp.Expr]) -> Callable[..., sp.Expr]:
-    def several(*z: sp.Expr) -> sp.Expr:
-        return sp.Mul(*(one(a) for a in z)) + sp.Add(*(k * a for k, a in enumerate(z, start=1)))
-
-    return several
-
-
 def _at(
     question: Question,
     point: Point,
@@ -206,6 +172,7 @@ def _at(
     deadline: float | None,
 ) -> Refuted | Agrees | Inconclusive:
     """The comparison at one point, at growing precision."""
+    question = _written_out(question, point)
     exprs = (question.lhs, question.rhs, question.lhs - question.rhs)
     known = {**question.definitions, **point.implied}
     outcome: Refuted | Agrees | Inconclusive = Inconclusive("out of time")
@@ -228,6 +195,17 @@ def _at(
     if isinstance(outcome, Refuted):
         return Refuted(point.values, outcome.lhs, outcome.rhs)
     return outcome
+
+
+def _written_out(question: Question, point: Point) -> Question:
+    """The question with sums over layers replaced by their terms."""
+    parts = (question.lhs, question.rhs, *question.definitions.values())
+    if not any(p.has(sp.Sum) for p in parts):
+        return question
+    exact = {s: sp.Rational(v.numerator, v.denominator) for s, v in point.values.items()}
+    definitions = {s: unrolled(e, exact) for s, e in question.definitions.items()}
+    left, right = unrolled(question.lhs, exact), unrolled(question.rhs, exact)
+    return replace(question, lhs=left, rhs=right, definitions=definitions)
 
 
 def _at_equality(
@@ -330,7 +308,7 @@ def compare_conditions(
 ) -> Outcome:
     """Whether two conditions on the parameters hold at the same points."""
     free = (lhs.free_symbols | rhs.free_symbols) - set(definitions)
-    whole = _extended(domain, sorted(free, key=str))
+    whole = _extended(domain, sorted(free, key=str), definitions)
     agreed = 0
     for point in points(whole, seed=seed, definitions=definitions):
         if agreed >= points_wanted or _late(deadline):

@@ -37,6 +37,7 @@ from tpsym.verify.generators import element_key, single
 from tpsym.verify.radicals import canonical, expression
 from tpsym.verify.solve import solved
 from tpsym.verify.translate import NO_NAMES, Names, Translation
+from tpsym.verify.whole import lower_bounds
 
 T = TypeVar("T")
 
@@ -267,7 +268,7 @@ def _translation(
 ) -> Translation:
     values: dict[sp.Symbol, Element] = {}
     substitutions = solved(relations)
-    translation = Translation(field, values, substitutions, names)
+    translation = Translation(field, values, substitutions, names, lower_bounds(relations))
     for relation in relations:
         if relation.rel_op in SIGN_OF_RELATION:
             _record_fact(translation, relation)

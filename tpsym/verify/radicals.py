@@ -214,7 +214,7 @@ def _atom_power(field: Field, f: Poly, k: int, q: int) -> Element:
     inner = field.single(f)
     if inner is not None and inner.kind == "root":
         raise NeedsFinerError(inner.key, inner.order * q)
-    if inner is not None and inner.kind == "exp":
+    if inner is not None and inner.kind in ("exp", "power"):
         raise NeedsFinerError(inner.key, inner.fineness * q)
     key = hashed("root", field.key(f))
     order = field.fineness(key, q)

@@ -27,7 +27,10 @@ from tpsym.verify.elements import (
     hashed,
 )
 from tpsym.verify.field import MAX_POWER, Field
+from tpsym.verify.powers import power
 from tpsym.verify.radicals import absolute, canonical, root, sign_of
+from tpsym.verify.sums import opened
+from tpsym.verify.whole import Bounds, assumed
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Translation:
     expanded: Mapping[sp.Symbol, Element]
     substitutions: Mapping[sp.Symbol, sp.Expr]
     names: Names = NO_NAMES
+    bounds: Bounds = made_by(default_factory=dict)
     done: dict[sp.Basic, Element] = made_by(default_factory=dict)
 
     def __call__(self, expr: sp.Expr) -> Element:
@@ -96,8 +100,20 @@ class Translation:
         sign = symbol_signs(symbol) & self.names.signs.get(symbol, ANY)
         # equal symbols can print differently: srepr shows the assumptions as they were once spelled
         key = hashed("symbol", str(symbol._hashable_content()))
-        made = Generator(key, "symbol", symbol, sign=sign)
-        return self.field.element(self.field.generator(made))
+        new = key not in self.field.index
+        made = self.field.element(self.field.generator(Generator(key, "symbol", symbol, sign=sign)))
+        if new and symbol.is_integer:
+            self._count(self.field.index[key], symbol)
+        return made
+
+    def _count(self, at: int, symbol: sp.Symbol) -> None:
+        """Records what an integer symbol is at least, in terms of symbols that are generators themselves."""
+        f, bound, least = self.field, self.bounds.get(symbol), assumed(symbol)
+        replaced = self.expanded.keys() | self.substitutions.keys() | self.names.same.keys()
+        if bound is None or bound.free_symbols & replaced:
+            bound = least
+        if bound is not None:
+            f.shifts[at] = f.variables[at] + f.shifted(self(bound).num)
 
     def _power(self, expr: sp.Pow) -> Element:
         f, exponent = self.field, expr.exp
@@ -109,11 +125,11 @@ class Translation:
         if isinstance(exponent, sp.Rational) and abs(exponent.p) <= MAX_POWER and exponent.q <= gen.MAX_ROOT:
             return f.pow(root(f, base, int(exponent.q)), int(exponent.p))
         whole = bool(exponent.is_integer and exponent.is_nonnegative)
-        return gen.power(f, base, self(exponent), whole=whole)
+        return power(f, base, self(exponent), whole=whole)
 
     def _expectation(self, expr: E) -> Element:
         f = self.field
-        inner = Translation(f, self.expanded, self.substitutions, self.names)
+        inner = Translation(f, self.expanded, self.substitutions, self.names, self.bounds)
         body = canonical(f, inner(expr.body))
         entries = [canonical(f, self(c)) for c in expr.covariance]
         sign = NONNEG if not f.signs(body) & NEG else ANY
@@ -128,6 +144,9 @@ class Translation:
             return self._extremum(expr)
         if isinstance(expr, sp.Piecewise):
             return self._piecewise(expr)
+        if isinstance(expr, sp.Sum):
+            arguments = tuple(canonical(f, self(a)) for a in opened(expr))
+            return gen.opaque(f, "sum", arguments, expr)
         if isinstance(expr, sp.Function) and expr.args:
             arguments = tuple(canonical(f, self(a)) for a in expr.args)
             return gen.opaque(f, type(expr).__name__, arguments, expr)
