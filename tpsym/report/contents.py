@@ -5,29 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sympy import Expr, Symbol
+from sympy import Expr
 
 from tpsym.derivation import Step
 from tpsym.report.bibliography import Reference, references
 from tpsym.report.laws import Laws
+from tpsym.report.naming import named_parts, where_rows
+from tpsym.report.rows import Row
 from tpsym.report.subexpressions import name_parts
-from tpsym.results.answers import Answer
+from tpsym.results.answers import Answer, Recursion
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """An equation with its where-clause: ``left = right`` where ``definitions``, under ``laws``.
+    """An equation with its where-clause: ``left = right`` where ``rows``, under ``laws``.
 
-    ``steps`` are the numbers of the steps it rests on.
+    ``steps`` are the numbers of the steps it rests on. ``recursions`` are those among the rows, and
+    ``contributions`` the summands by array, both in the names of the rows.
     """
 
     left: Expr
     right: Expr
-    definitions: tuple[tuple[Symbol, Expr], ...]
+    rows: tuple[Row, ...]
     laws: Laws
     note: str
     value: str | None
     steps: tuple[int, ...]
+    recursions: tuple[Recursion, ...] = ()
+    contributions: tuple[tuple[str, Expr], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,32 +92,15 @@ def ranges(numbers: Sequence[int]) -> str:
 
 
 def _block(answer: Answer, used: tuple[int, ...]) -> Block:
-    parts = [answer.right, *(value for _, value in answer.definitions)]
-    avoid = {*answer.left.free_symbols, *(s for s, _ in answer.definitions)}
-    (right, *values), named = name_parts(parts, avoid=avoid)
-    given = tuple(zip((s for s, _ in answer.definitions), values, strict=True))
-    definitions = _ordered([*given, *named])
-    laws = Laws.of(answer.left, right, *(v for _, v in definitions))
-    return Block(answer.left, right, definitions, laws, answer.note, answer.value, used)
+    named = named_parts(answer)
+    rows = where_rows(named)
+    laws = Laws.of(answer.left, named.right, *(r.right for r in rows), *(v for _, v in named.contributions))
+    return Block(
+        answer.left, named.right, rows, laws, answer.note, answer.value, used, named.recursions, named.contributions
+    )
 
 
 def _step_block(step: Step) -> Block:
     (after,), definitions = name_parts(step.after, avoid=step.before.free_symbols)
     laws = Laws.of(step.before, after, *(v for _, v in definitions))
-    return Block(step.before, after, definitions, laws, step.note, None, ())
-
-
-def _ordered(definitions: Sequence[tuple[Symbol, Expr]]) -> tuple[tuple[Symbol, Expr], ...]:
-    """Each definition after those it uses, otherwise as given."""
-    values = dict(definitions)
-    done: dict[Symbol, None] = {}
-
-    def visit(symbol: Symbol, above: frozenset[Symbol]) -> None:
-        for used, _ in definitions:
-            if used in values[symbol].free_symbols and used not in done and used not in above:
-                visit(used, above | {symbol})
-        done.setdefault(symbol)
-
-    for symbol, _ in definitions:
-        visit(symbol, frozenset())
-    return tuple((s, values[s]) for s in done)
+    return Block(step.before, after, tuple(Row(s, v) for s, v in definitions), laws, step.note, None, ())

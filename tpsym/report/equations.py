@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import sympy as sp
 from sympy import Expr
 
-from tpsym.report.latex import MathLatex
+from tpsym.report.escape import plain, tex
+from tpsym.report.latex import MathLatex, latex_name
 from tpsym.report.measure import width
 from tpsym.report.ordering import is_negative, ordered_terms, quotient
+from tpsym.report.rows import Row
 
 LINE = 64.0
 """Letters that fit on a line of the article's text block, by the estimate of :mod:`measure`."""
@@ -74,5 +77,31 @@ def _bracketed(expr: Expr, printer: MathLatex, room: float) -> list[str] | None:
     return [opened, *rest[:-1], rf"{rest[-1]}\Bigr)"]
 
 
-def _fit(tex: str, room: float) -> str:
-    return rf"\tpfit{{{tex}}}" if width(tex) > room else tex
+def beside(row: Row, printer: MathLatex) -> str:
+    """What stands to the right of an equation: the layers it holds for, or that it is a closed form."""
+    words = words_in_math(row.remark)
+    if row.range is None:
+        return words
+    index, low, high = (printer.doprint(e) for e in (row.range.index, row.range.low, row.range.high))
+    layers = rf"\text{{for }} {index} = {low}, \dots, {high}"
+    return rf"{layers}, \; {words}" if words else layers
+
+
+def words_in_math(sentence: str) -> str:
+    """A short sentence for math mode; what looks like a symbol in it, as ``σ_w²``, is set as one."""
+    out: list[str] = []
+    words: list[str] = []
+    for word in plain(sentence).split():
+        match = re.fullmatch(r"([^\W\d]\w*?)([²³]?)", word)
+        if match and (len(match[1]) == 1 or "_" in word or not word.isascii()) and word not in ("a", "A"):
+            power = {"²": "^2", "³": "^3", "": ""}[match[2]]
+            out += [rf"\text{{{' '.join(words)} }}"] if words else []
+            out, words = [*out, latex_name(match[1]) + power], [""]
+        else:
+            words.append(tex(word))
+    out += [rf"\text{{{' '.join(words)}}}"] if any(words) else []
+    return " ".join(out)
+
+
+def _fit(formula: str, room: float) -> str:
+    return rf"\tpfit{{{formula}}}" if width(formula) > room else formula

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from sympy import Symbol
+
 from tpsym.report.contents import Block, cited, ranges, sections, step_lines, steps
 from tpsym.report.escape import html
+from tpsym.report.laws import Laws
 from tpsym.report.mathml import law_clauses, mathml
 from tpsym.report.names import unicode_name
+from tpsym.report.rows import Row
 from tpsym.report.verdicts import SYMBOLS, summary_line
 from tpsym.results.answers import ClaimResult
 
@@ -20,6 +24,7 @@ STYLE = """
 .tpsym math { font-size: 1.1em; } .tpsym .eq { overflow-x: auto; padding: .3em 0 .3em 1.5em; }
 .tpsym pre { background: #f4f4f2; padding: .8em 1em; overflow-x: auto; font-size: .85em; line-height: 1.4; }
 .tpsym .dim { color: #666; font-size: .85em; } .tpsym .right { float: right; }
+.tpsym .beside { margin-left: 1.5em; color: #444; }
 .tpsym ol > li { margin: .6em 0; } .tpsym .note { margin: 0 0 0 1.5em; color: #444; font-size: .9em; }
 .tpsym table { border-collapse: collapse; width: 100%; } .tpsym td, .tpsym th { text-align: left;
   padding: .3em .6em; border-bottom: 1px solid #ddd; vertical-align: top; }
@@ -70,14 +75,28 @@ def _equation(math: str) -> str:
 
 def _block(block: Block) -> str:
     out = [_equation(mathml(block.left, "=", block.right, laws=block.laws))]
-    rows = [mathml(s, "=", v, laws=block.laws) for s, v in block.definitions] + law_clauses(block.laws)
+    rows = [_row(row, block.laws) for row in block.rows] + law_clauses(block.laws)
     if rows:
         out += ["<p class='note'>where</p>", *(_equation(row) for row in rows)]
+    if block.contributions:
+        shares = [(Symbol(name), value) for name, value in block.contributions]
+        out += ["<p class='note'>by array</p>"]
+        out += [_equation(mathml(name, ":", value, laws=block.laws)) for name, value in shares]
     notes = [f"In numbers: {html(block.value)}."] if block.value is not None else []
     notes += [html(block.note)] if block.note else []
     word = "step" if len(block.steps) == 1 else "steps"
     notes += [f"<span class='dim'>By {word} {ranges(block.steps)}.</span>"] if block.steps else []
     return "".join(out) + (f"<p class='note'>{' '.join(notes)}</p>" if notes else "")
+
+
+def _row(row: Row, laws: Laws) -> str:
+    """An equation of a where-clause with what stands beside it."""
+    out = mathml(row.left, "=", row.right, laws=laws)
+    if row.range is not None:
+        first, last = row.range.low, row.range.high
+        layers = mathml(row.range.index, "=", first, ",", "…", ",", last, laws=laws)
+        out += f" <span class='beside'>for {layers}</span>"
+    return out + (f" <span class='beside'>{html(row.remark)}</span>" if row.remark else "")
 
 
 def _steps(report: Report) -> str:

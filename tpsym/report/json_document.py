@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sympy import Basic
@@ -10,19 +11,25 @@ from sympy import Basic
 from tpsym.report.contents import Block, cited, sections, steps
 from tpsym.report.latex import latex
 from tpsym.report.laws import Laws
+from tpsym.report.rows import Range
 from tpsym.report.text import law_clauses, text
 from tpsym.report.verdicts import claim_object, summary
-from tpsym.results.answers import Notation
+from tpsym.results.answers import Notation, Recursion
 
 if TYPE_CHECKING:
     from tpsym.report.document import Report
+
+Formula = Callable[[Basic], dict[str, str]]
 
 
 def to_json(report: Report) -> str:
     """One object, every formula as ``{"text", "latex"}``.
 
     ``title``, ``file``; ``answers``: ``question``, ``line``, ``left``, ``right``, ``definitions`` (each
-    ``name``, ``value``), ``laws`` (text), ``value`` (at the defaults, or null), ``note``, ``steps``
+    ``name``, ``value``, and ``for``: the layers ``index`` = ``low``, …, ``high`` it holds for, or null),
+    ``recursions`` over layers (each ``symbol`` = ``step`` for ``index`` = ``low``, …, ``high`` from
+    ``first`` = ``initial``; ``solution``, the closed form of ``symbol``, or null; ``note``),
+    ``contributions`` to a tangent kernel (each ``array``, ``value``), ``laws`` (text), ``value`` (at the defaults, or null), ``note``, ``steps``
     (numbers); ``steps``: ``number``, ``rule``, ``source``, ``locator``, ``line`` (or null), ``before``,
     ``after``, ``laws``, ``note``; ``claims`` and ``summary`` as in ``tpsym verify --json``; ``sources``:
     ``key``, ``text``, ``note``.
@@ -59,17 +66,44 @@ def to_json(report: Report) -> str:
 
 
 def _block(block: Block, notation: Notation) -> dict[str, Any]:
+    def formula(expr: Basic) -> dict[str, str]:
+        return _formula(expr, block.laws, notation)
+
     return {
-        "left": _formula(block.left, block.laws, notation),
-        "right": _formula(block.right, block.laws, notation),
+        "left": formula(block.left),
+        "right": formula(block.right),
         "definitions": [
-            {"name": _formula(s, block.laws, notation), "value": _formula(v, block.laws, notation)}
-            for s, v in block.definitions
+            {"name": formula(row.left), "value": formula(row.right), "for": _layers(row.range, formula)}
+            for row in block.rows
+            if row.kind == "definition"
         ],
+        "recursions": [_recursion(r, formula) for r in block.recursions],
+        "contributions": [{"array": name, "value": formula(value)} for name, value in block.contributions],
         "laws": law_clauses(block.laws),
         "value": block.value,
         "note": block.note,
         "steps": list(block.steps),
+    }
+
+
+def _layers(layers: Range | None, formula: Formula) -> dict[str, Any] | None:
+    if layers is None:
+        return None
+    return {"index": formula(layers.index), "low": formula(layers.low), "high": formula(layers.high)}
+
+
+def _recursion(recursion: Recursion, formula: Formula) -> dict[str, Any]:
+    solution = recursion.solution
+    return {
+        "symbol": formula(recursion.symbol),
+        "step": formula(recursion.step),
+        "index": formula(recursion.index),
+        "low": formula(recursion.low),
+        "high": formula(recursion.high),
+        "first": formula(recursion.first),
+        "initial": formula(recursion.initial),
+        "solution": None if solution is None else formula(solution),
+        "note": recursion.note,
     }
 
 

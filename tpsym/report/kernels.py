@@ -103,10 +103,26 @@ def _kernel_sum(node: Add, angle: Angle) -> Expr | None:
         return None
     for group, rest in ((kernel + joining, [t for t in others if t not in joining]), (kernel, others)):
         joined = _factored(Add(*group), angle, size, sine, cosine)
+        if joined is None:
+            joined = _factored_by_size(group, angle, size, sine, cosine)
         if joined is not None:
             back = {size: sp.sqrt(angle.scale), sine: sp.sin(angle.theta), cosine: sp.cos(angle.theta)}
             return Add(joined.xreplace(back), *rest)
     return None
+
+
+def _factored_by_size(
+    terms: Sequence[Expr], angle: Angle, size: Symbol, sine: Symbol, cosine: Symbol
+) -> Expr | None:
+    """Kernels of several orders side by side: one product for each power of the size."""
+    groups: dict[Expr | None, list[Expr]] = {}
+    for term in terms:
+        power = _size_power(sp.expand(term.xreplace({angle.c: size * cosine / angle.kappa})), size)
+        groups.setdefault(power, []).append(term)
+    if len(groups) < 2 or None in groups:
+        return None
+    joined = [_factored(Add(*group), angle, size, sine, cosine) for group in groups.values()]
+    return None if None in joined else Add(*joined)
 
 
 def _opened(node: Add, angle: Angle) -> list[Expr]:

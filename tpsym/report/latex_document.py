@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from tpsym.report.bibliography import Reference
 from tpsym.report.contents import Block, StepLine, cited, ranges, sections, step_lines, steps
-from tpsym.report.equations import align, broken
+from tpsym.report.equations import LINE, align, beside, broken
 from tpsym.report.escape import plain, tex, tex_code
-from tpsym.report.latex import MathLatex, law_parts
+from tpsym.report.latex import MathLatex, latex_name, law_parts
+from tpsym.report.measure import width
 from tpsym.report.names import unicode_name
+from tpsym.report.rows import Row
 from tpsym.report.verdicts import summary_line
 from tpsym.results.answers import ClaimResult, Notation
 
@@ -74,12 +76,25 @@ def equations(block: Block, notation: Notation) -> list[str]:
     """The displays of a block: the equation, then its where-clause."""
     printer = MathLatex(notation, block.laws)
     out = [align([(str(printer.doprint(block.left)), "=", broken(block.right, printer))])]
-    rows = [(str(printer.doprint(s)), "=", broken(value, printer)) for s, value in block.definitions]
+    rows = [(str(printer.doprint(row.left)), "=", _with_remark(row, printer)) for row in block.rows]
     rows += [(left, r"\sim", [law]) for left, law in law_parts(block.laws, notation)]
     if rows:
         left, relation, pieces = rows[0]
         out.append(align([(rf"\text{{where}}\quad {left}", relation, pieces), *rows[1:]]))
+    if block.contributions:
+        shares = [(latex_name(name), ":\\ ", broken(value, printer)) for name, value in block.contributions]
+        left, relation, pieces = shares[0]
+        out.append(align([(rf"\text{{by array}}\quad {left}", relation, pieces), *shares[1:]]))
     return out
+
+
+def _with_remark(row: Row, printer: MathLatex) -> list[str]:
+    """The lines of the right side, with what stands beside it on the last if there is room."""
+    lines, remark = broken(row.right, printer), beside(row, printer)
+    if not remark:
+        return lines
+    joined = rf"{lines[-1]} \qquad {remark}"
+    return [*lines[:-1], joined] if width(joined) <= LINE - 12 else [*lines, remark]
 
 
 def _title(report: Report) -> str:

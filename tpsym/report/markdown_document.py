@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tpsym.report.contents import Block, cited, ranges, sections, step_lines, steps
+from tpsym.report.equations import beside
 from tpsym.report.escape import markdown, markdown_code
-from tpsym.report.latex import MathLatex, law_clauses
+from tpsym.report.latex import MathLatex, latex_name, law_clauses
 from tpsym.report.names import unicode_name
 from tpsym.report.verdicts import SYMBOLS, summary_line
 from tpsym.results.answers import ClaimResult, Notation
@@ -46,9 +47,17 @@ def display(block: Block, notation: Notation) -> str:
     """A block as one ``aligned`` display, without dollar signs."""
     printer = MathLatex(notation, block.laws)
     rows = [f"{printer.doprint(block.left)} &= {printer.doprint(block.right)}"]
-    rows += [rf"\text{{where }} {printer.doprint(s)} &= {printer.doprint(v)}" for s, v in block.definitions[:1]]
-    rows += [rf"{printer.doprint(s)} &= {printer.doprint(v)}" for s, v in block.definitions[1:]]
+    lead = r"\text{where } "
+    for row in block.rows:
+        remark = beside(row, printer)
+        equation = rf"{lead}{printer.doprint(row.left)} &= {printer.doprint(row.right)}"
+        rows.append(rf"{equation} \qquad {remark}" if remark else equation)
+        lead = ""
     rows += [clause.replace(r" \sim ", r" &\sim ", 1) for clause in law_clauses(block.laws, notation)]
+    lead = r"\text{by array } "
+    for name, value in block.contributions:
+        rows.append(rf"{lead}{latex_name(name)} &: \; {printer.doprint(value)}")
+        lead = ""
     return (
         rows[0].replace("&", "", 1)
         if len(rows) == 1

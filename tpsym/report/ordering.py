@@ -98,7 +98,8 @@ def group_fractions(expr: Expr) -> Expr:
 def common_fraction(expr: Expr) -> Expr:
     """``q/2 + s/2`` as ``(q + s)/2`` (unevaluated); other sums as they are."""
     grouped = group_fractions(expr)
-    return grouped if isinstance(grouped, Mul) else expr
+    whole = isinstance(grouped, Mul) and not any(quotient(t / grouped.args[0]).denominator for t in expr.args)
+    return grouped if whole else expr
 
 
 def factored(exponent: Expr) -> Expr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -18,6 +19,8 @@ from tpsym.report.text import MathText
 Definitions = tuple[tuple[Symbol, Expr], ...]
 
 Definitions_ = list[tuple[Symbol, Expr]]
+
+_INDEX = re.compile(r"(?<=[\[,])\s*([^\[\],()]+?)\s*(?=[\],])")
 
 SHORTEST = 9
 """Columns a repeated part must have to deserve a name."""
@@ -38,32 +41,65 @@ def name_parts(
     definitions before it. Free symbols in ``avoid`` are not taken as names.
     """
     given = (expressions,) if isinstance(expressions, sp.Basic) else tuple(expressions)
-    if sum(e.count_ops() for e in given) > LARGEST:
-        return given, ()
-    taken = {s.name.partition("[")[0] for e in given for s in e.free_symbols} | {s.name for s in avoid}
-    now, definitions = list(given), list[tuple[Symbol, Expr]]()
+    now, definitions = find_parts(given)
+    return final_names(now, definitions, used_names(given) | {s.name for s in avoid})
+
+
+def find_parts(
+    expressions: Sequence[Expr], *, groups: Sequence[int] = (), indices: frozenset[str] = frozenset()
+) -> tuple[list[Expr], Definitions_]:
+    """The expressions with their repeated parts as dummies named after their kind.
+
+    ``groups`` numbers the expressions (0 if left out); a part is repeated if it is so in one group alone.
+    No part takes the index of a sum out of it, except ``indices``.
+    """
+    now, definitions = list(expressions), list[tuple[Symbol, Expr]]()
+    groups = groups or [0] * len(now)
+    if sum(e.count_ops() for e in now) > LARGEST:
+        return now, definitions
+    bound = {s.name for e in now for a in e.atoms(sp.Sum, sp.Product) for s in a.variables} - indices
     for _ in range(8):
         before = (now, definitions)
-        now, definitions = _name_repeats(now, definitions, inverse=False)
-        now, definitions = _name_angles(now, definitions)
+        now, definitions = _name_repeats(now, definitions, groups, bound, inverse=False)
+        now, definitions = _name_angles(now, definitions, bound)
         if (now, definitions) == before:
             break
-    now, definitions = _name_repeats(now, definitions, inverse=True)
-    now, definitions = _inline_rare(now, definitions)
-    definitions = _in_order(now, definitions)
-    return _final_names(now, definitions, taken)
+    now, definitions = _name_repeats(now, definitions, groups, bound, inverse=True)
+    now, definitions = _inline_rare(now, definitions, groups)
+    return now, _in_order(now, definitions)
+
+
+def used_names(expressions: Iterable[Expr]) -> set[str]:
+    """The names in use, without indices."""
+    return {s.name.partition("[")[0] for e in expressions for s in e.free_symbols}
+
+
+def indices_of(symbol: Symbol) -> list[str]:
+    """The indices in a name, without spaces: ``l-1`` and ``2`` in ``K[h[l-1, 2]](x, y)``."""
+    return [index.replace(" ", "") for index in _INDEX.findall(symbol.name)]
+
+
+def _is_bound(part: Expr, bound: set[str]) -> bool:
+    """Whether a part depends on the index of a sum."""
+    words = {s.name for s in part.free_symbols} | {i for s in part.free_symbols for i in indices_of(s)}
+    return not bound.isdisjoint(word for text in words for word in re.findall(r"\w+", text))
 
 
 def _name_repeats(
-    expressions: list[Expr], definitions: Definitions_, *, inverse: bool
+    expressions: list[Expr], definitions: Definitions_, groups: Sequence[int], bound: set[str], *, inverse: bool
 ) -> tuple[list[Expr], Definitions_]:
     """Name repeated parts greedily, the one that saves most first.
 
     What an angle may still absorb waits (``inverse``) until the angles have been tried.
     """
     for _ in range(60):
-        everything = expressions + [d for _, d in definitions]
-        found = [c for c in _candidates(everything) if c[0] > 0 and (inverse or not _waits(c[1], everything))]
+        values = [d for _, d in definitions]
+        everything = expressions + values
+        found = [
+            c
+            for c in _candidates(*_grouped(expressions, values, groups))
+            if c[0] > 0 and (inverse or not _waits(c[1], everything)) and not (bound and _is_bound(c[1], bound))
+        ]
         if not found:
             break
         part = min(found, key=lambda c: (-c[0], str(c[1])))[1]
@@ -71,6 +107,14 @@ def _name_repeats(
         expressions = [_replace(e, part, name) for e in expressions]
         definitions = [*((s, _replace(d, part, name)) for s, d in definitions), (name, part)]
     return expressions, definitions
+
+
+def _grouped(expressions: Sequence[Expr], values: Sequence[Expr], groups: Sequence[int]) -> list[list[Expr]]:
+    """The expressions by group; the definitions are in the first."""
+    found: dict[int, list[Expr]] = {0: list(values)}
+    for expression, group in zip(expressions, groups, strict=True):
+        found.setdefault(group, []).append(expression)
+    return list(found.values())
 
 
 def _waits(part: Expr, expressions: Sequence[Expr]) -> bool:
@@ -81,12 +125,12 @@ def _waits(part: Expr, expressions: Sequence[Expr]) -> bool:
     return difference and any(e.has(sp.sqrt(part)) and e.has(sp.asin, sp.acos) for e in expressions)
 
 
-def _candidates(expressions: Sequence[Expr]) -> Iterator[tuple[int, Expr]]:
-    """Repeated parts with what a name would save, in columns."""
+def _candidates(*groups: Sequence[Expr]) -> Iterator[tuple[int, Expr]]:
+    """Parts repeated in one of the groups with what a name would save, in columns."""
     counts: Counter[Expr] = Counter()
-    for expression in expressions:
-        counts.update(_parts(expression))
-    printer = MathText(Laws.of(*expressions))
+    for group in groups:
+        counts |= Counter(part for expression in group for part in _parts(expression))
+    printer = MathText(Laws.of(*(e for group in groups for e in group)))
     for part, count in counts.items():
         if count > 1:
             size = len(printer.doprint(part))
@@ -144,10 +188,14 @@ def _assumptions(part: Expr) -> dict[str, bool]:
     return {"real": True} if part.is_real else {}
 
 
-def _name_angles(expressions: list[Expr], definitions: Definitions_) -> tuple[list[Expr], Definitions_]:
+def _name_angles(
+    expressions: list[Expr], definitions: Definitions_, bound: set[str]
+) -> tuple[list[Expr], Definitions_]:
     """Write arc-cosine kernels by their angles; a lone ``1/4 + asin`` only where that is shorter."""
     values = [d for _, d in definitions]
     for argument in kernel_arguments(expressions + values):
+        if bound and _is_bound(argument, bound):
+            continue
         theta = sp.Dummy("theta", nonnegative=True)
         angle = angle_of(argument, theta, flat=True, values=dict(definitions))
         old = expressions + values
@@ -173,11 +221,14 @@ def _length(expressions: Sequence[Expr]) -> int:
     return sum(len(printer.doprint(e)) for e in expressions)
 
 
-def _inline_rare(expressions: list[Expr], definitions: Definitions_) -> tuple[list[Expr], Definitions_]:
+def _inline_rare(
+    expressions: list[Expr], definitions: Definitions_, groups: Sequence[int]
+) -> tuple[list[Expr], Definitions_]:
     """Put back what is used once only, unless it is an angle."""
     for name, value in list(definitions):
-        users = [*expressions, *(v for _, v in definitions)]
-        if name.name != "theta" and sum(_count(user, name) for user in users) <= 1:
+        users = _grouped(expressions, [v for _, v in definitions], groups)
+        count = max(sum(_count(user, name) for user in group) for group in users)
+        if name.name != "theta" and count <= 1:
             value = dict(definitions)[name]
             definitions = [(s, v.xreplace({name: value})) for s, v in definitions if s != name]
             expressions = [e.xreplace({name: value}) for e in expressions]
@@ -219,7 +270,7 @@ def _in_order(expressions: Sequence[Expr], definitions: Definitions_) -> Definit
     return [(s, values[s]) for s in done]
 
 
-def _final_names(
+def final_names(
     expressions: Sequence[Expr], definitions: Sequence[tuple[Symbol, Expr]], taken: set[str]
 ) -> tuple[tuple[Expr, ...], Definitions]:
     """Replace the working names by ``q[1]``, ``theta`` …, none of them a name in use."""

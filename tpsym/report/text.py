@@ -95,7 +95,8 @@ class MathText(Typesetter, StrPrinter):
         short = [f for f in above if not is_long(f)]
         if below and columns(top) > LONG_NUMERATOR and 0 < len(short) < len(above):
             rest = self.product([sp.S.One, *(f for f in above if is_long(f))]).removeprefix("1·")
-            return f"{self.quotient(short, below)}·{rest}"
+            if columns(rest) > LONG_NUMERATOR / 2:
+                return f"{self.quotient(short, below)}·{rest}"
         if len(above) == 1 and self._is_compound(above[0]) and below:
             top = self.bracket(top)
         if not below:
@@ -251,7 +252,9 @@ def _break(line: str, room: int) -> int:
         cost = _cost(line, k, depth)
         depth += (char in "([{") - (char in ")]}")
         if k > 1 and cost is not None:
-            score = cost + 40 * (1 - used / room) * 1.2
+            score = cost + 48 * (1 - used / room)
+            if columns(line[k:]) <= room - 4 and (cost == 0 or (depth == 0 and line.startswith("·(", k))):
+                score = cost / 2  # to fill this line would save none
             if best is None or score <= best[0]:
                 best = (score, k)
     if best is not None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from sympy import Expr, Symbol
+from sympy import Expr
 
 from tpsym.report.contents import Block, StepLine, cited, ranges, sections, step_lines, steps
 from tpsym.report.escape import columns, plain
 from tpsym.report.laws import Laws
+from tpsym.report.names import unicode_name
+from tpsym.report.rows import Range, Row
 from tpsym.report.text import law_clauses, text, wrap
 from tpsym.report.verdicts import Paint, claim_lines
 
@@ -63,13 +65,11 @@ def equation_lines(left: Expr | None, right: Expr, *, laws: Laws, width: int, in
     return [*first, f"{indent}  = {rest[0]}", *(f"{indent}    {line}" for line in rest[1:])]
 
 
-def where_lines(
-    definitions: Iterable[tuple[Symbol, Expr]], laws: Laws, *, width: int, indent: str = "  "
-) -> Iterator[str]:
-    """The where-clause: definitions, then the laws of the Gaussian variables."""
+def where_lines(rows: Iterable[Row], laws: Laws, *, width: int, indent: str = "  ") -> Iterator[str]:
+    """The where-clause: definitions and recursions, then the laws of the Gaussian variables."""
     lead, rest = f"{indent}where  ", f"{indent}       "
-    for symbol, value in definitions:
-        lines = equation_lines(symbol, value, laws=laws, width=width, indent=rest)
+    for row in rows:
+        lines = row_lines(row, laws, width=width, indent=rest)
         yield lead + lines[0][len(rest) :]
         yield from lines[1:]
         lead = rest
@@ -77,6 +77,39 @@ def where_lines(
         lines = wrap(clause, width=width - len(rest), indent="  ")
         yield lead + lines[0]
         yield from (rest + line for line in lines[1:])
+        lead = rest
+
+
+def row_lines(row: Row, laws: Laws, *, width: int, indent: str) -> list[str]:
+    """A line of a where-clause with the layers it holds for; a closed form under its heading."""
+    remark = plain(row.remark)
+    if row.kind == "solution":
+        head = [indent + line for line in wrap(f"{remark}:", width=width - len(indent), indent="  ")]
+        return head + equation_lines(row.left, row.right, laws=laws, width=width, indent=indent + "  ")
+    lines = equation_lines(row.left, row.right, laws=laws, width=width, indent=indent)
+    for beside in (row.range and _layers(row.range, laws), remark):
+        if beside and len(lines) == 1 and columns(f"{lines[0]}  {beside}") <= width:
+            lines = [f"{lines[0]}  {beside}"]
+        elif beside:
+            inner = f"{indent}  "
+            lines += [inner + line for line in wrap(beside, width=width - len(inner), indent="  ")]
+    return lines
+
+
+def _layers(layers: Range, laws: Laws) -> str:
+    index, low, high = (text(e, laws=laws) for e in (layers.index, layers.low, layers.high))
+    return f"for {index} = {low}, …, {high}"
+
+
+def contribution_lines(block: Block, *, width: int) -> Iterator[str]:
+    """The summands of a tangent kernel by array."""
+    lead, rest = "  by array  ", "            "
+    for name, value in block.contributions:
+        head = f"{unicode_name(name)}: "
+        lines = wrap(text(value, laws=block.laws), width=width - len(rest) - columns(head), indent="  ")
+        pad = rest + " " * columns(head)
+        yield lead + head + lines[0]
+        yield from (pad + line for line in lines[1:])
         lead = rest
 
 
@@ -96,7 +129,8 @@ def _title(name: str, place: str, width: int, paint: Paint) -> list[str]:
 
 def _block(block: Block, width: int, paint: Paint) -> list[str]:
     lines = equation_lines(block.left, block.right, laws=block.laws, width=width)
-    lines += where_lines(block.definitions, block.laws, width=width)
+    lines += where_lines(block.rows, block.laws, width=width)
+    lines += contribution_lines(block, width=width)
     if block.value is not None:
         lines += wrap(f"  ≈ {plain(block.value)}", width=width)
     if block.note:
@@ -113,7 +147,7 @@ def _step(line: StepLine, width: int, paint: Paint) -> list[str]:
     name = f"{line.number}. {plain(step.rule.name)}" + (f"  [{source}]" if source else "")
     lines = _title(name, f"line {step.span.line}" if step.span else "", width, paint)
     lines += equation_lines(block.left, block.right, laws=block.laws, width=width, indent="     ")
-    lines += where_lines(block.definitions, block.laws, width=width, indent="     ")
+    lines += where_lines(block.rows, block.laws, width=width, indent="     ")
     if step.note:
         lines += wrap(f"     {plain(step.note)}", width=width, indent="     ")
     return lines
