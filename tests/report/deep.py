@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from reports import SIGMA_B, SIGMA_W, XX, XY, YY, D, at, relu_kernel
 from sympy import Expr, Integer, Rational, Symbol, asin, pi, sqrt
-from reports import D, SIGMA_B, SIGMA_W, XX, XY, YY, at, relu_kernel
 
 from tpsym.functions import unknown
 from tpsym.gauss.expectation import E, bound

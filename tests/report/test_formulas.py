@@ -11,7 +11,8 @@ from sympy import Function, Rational, Symbol, acos, asin, cos, exp, pi, sin, sqr
 from tpsym.functions import Phi, gelu, relu, sigmoid, step, unknown
 from tpsym.gauss.expectation import E, bound
 from tpsym.report.escape import columns
-from tpsym.report.latex import latex, latex_name, law_clauses
+from tpsym.report.latex import latex, law_clauses
+from tpsym.report.latex_names import latex_name
 from tpsym.report.laws import Laws
 from tpsym.report.mathml import mathml
 from tpsym.report.names import unicode_name

@@ -12,9 +12,10 @@ from sympy.printing.latex import LatexPrinter
 
 from tpsym.functions import Unknown
 from tpsym.report.escape import math_text, tex
+from tpsym.report.latex_names import latex_name
 from tpsym.report.laws import Laws
 from tpsym.report.measure import is_tall, width
-from tpsym.report.names import ENGLISH, GREEK, Style, render, split_identifier
+from tpsym.report.names import GREEK
 from tpsym.report.ordering import factored, is_inner_product
 from tpsym.report.typesetter import HEADS, Typesetter, is_atom, is_long, primes
 from tpsym.results.answers import Notation
@@ -24,6 +25,9 @@ NORM = r"\rVert^2"
 
 SHORT_NUMERATOR = 16
 """Glyphs above a fraction bar; what is longer stands beside the fraction."""
+
+WIDE_MATRIX = 56
+"""Glyphs of a covariance matrix in small fractions; a wider one is given by its entries."""
 
 SHORT_EXPONENT = 14
 """Glyphs in the exponent of e; what is longer is written with exp."""
@@ -36,103 +40,39 @@ def latex(expr: Basic, notation: Notation | None = None, *, laws: Laws | None = 
 
 def law_clauses(laws: Laws, notation: Notation | None = None) -> list[str]:
     r"""``z \sim \mathcal{N}(0, q)`` for each law."""
-    return [rf"{variables} \sim {law}" for variables, law in law_parts(laws, notation)]
+    return [" ".join(parts) for parts in law_parts(laws, notation)]
 
 
-def law_parts(laws: Laws, notation: Notation | None = None) -> list[tuple[str, str]]:
-    """Variables and law, the two sides of each clause."""
+def law_parts(laws: Laws, notation: Notation | None = None) -> list[tuple[str, str, str]]:
+    """Variables, relation and law of each clause; by single entries where the matrix is too wide."""
     printer = MathLatex(notation, laws)
-    return [
-        (
-            _tuple([printer.doprint(v) for v in variables]),
-            rf"\mathcal{{N}}{printer.bracket(f'0, {printer.covariance(matrix)}')}",
-        )
-        for matrix, variables in laws.variables.items()
-    ]
+    out: list[tuple[str, str, str]] = []
+    for matrix, variables in laws.variables.items():
+        names = [printer.doprint(v) for v in variables]
+        count = matrix.rows
+        columns = (max(width(printer.doprint(e)) for e in matrix.col(j)) for j in range(count))
+        if count == 1 or sum(columns) <= WIDE_MATRIX:
+            law = printer.bracket(f"0, {printer.covariance(matrix)}")
+            out.append((_tuple(names), r"\sim", rf"\mathcal{{N}}{law}"))
+            continue
+        variances = (printer.bracket(f"0, {printer.doprint(matrix[k, k])}") for k in range(count))
+        out += [(name, r"\sim", rf"\mathcal{{N}}{law}") for name, law in zip(names, variances, strict=True)]
+        out += [
+            (rf"\operatorname{{Cov}}({names[i]}, {names[j]})", "=", printer.doprint(matrix[i, j]))
+            for i in range(count)
+            for j in range(i + 1, count)
+        ]
+    return out
 
 
 def _tuple(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
 
 
-# --- names ----------------------------------------------------------------------------------------
-
-_ACCENTED = {"Z": "Z", "Ẑ": r"\hat{Z}", "Ż": r"\dot{Z}"}
-_OPERATORS = {"@": r"\,", "*": r"\,", ",": ", ", "∂": r"\partial ", "T": r"\top", "<": r"\lt ", ">": r"\gt "}
-
-
-def _letter(name: str) -> str:
-    head, below, marks = split_identifier(name)
-    text = _upright(head) + marks
-    return text + (
-        f"_{{{','.join(map(_upright, below.split(',')))}}}"
-        if len(below) > 1 or _upright(below) != below
-        else f"_{below}"
-        if below
-        else ""
-    )
-
-
-def _upright(name: str) -> str:
-    if name in ENGLISH:
-        return _greek(ENGLISH[name])
-    if len(name) <= 1 or name.isdigit():
-        return name if name.isascii() else rf"\text{{{tex(name)}}}"
-    return r"\mathbb{E}" if name == "𝔼" else rf"\mathrm{{{tex(name)}}}"
-
-
-def _greek(name: str) -> str:
-    return {"epsilon": r"\varepsilon", "omicron": "o"}.get(name, "\\" + name)
-
-
-def _subscript(base: str, index: str) -> str:
-    index = index.replace(", ", ",")
-    if match := re.fullmatch(r"(.*)_(?:\{(.*)\}|(\w))", base):
-        return f"{match[1]}_{{{match[2] or match[3]},{index}}}"
-    return f"{base}_{index}" if len(index) == 1 else f"{base}_{{{index}}}"
-
-
-def _superscript(base: str, exponent: str) -> str:
-    if re.search(r"\^(?:\{[^{}]*\}|[^{}\\])$", base):
-        base = f"{{{base}}}"  # TeX refuses two superscripts on one base
-    return f"{base}^{exponent}" if len(exponent) == 1 and exponent != "*" else f"{base}^{{{exponent}}}"
-
-
-def _head(text: str) -> str:
-    bare = text.removeprefix(r"\mathrm{").removesuffix("}")
-    if bare in HEADS or bare == "exp":
-        return "\\exp" if bare == "exp" else HEADS[bare][0]
-    return re.sub(r"^\\mathrm\{((?:[^{}\\]|\\_)*)\}$", r"\\operatorname{\1}", text)
-
-
 def _word(name: str) -> str:
     r"""A function spelled out: the underscore of ``leaky_relu`` is a space, no subscript."""
     words = r"\ ".join(map(tex, name.split("_")))
     return rf"\operatorname{{{words}}}"
-
-
-def _vector(text: str) -> str:
-    return rf"\left({text}\right)" if re.search(r"[+\-]|\\,|\\top", text) else text
-
-
-NAMES = Style(
-    letter=lambda name: r"\mathbb{E}" if name == "E" else _letter(name),
-    number=str,
-    operator=lambda t: _OPERATORS.get(t, t if t in "+-=()[]/|!.:;" else tex(t)),
-    subscript=_subscript,
-    superscript=_superscript,
-    call=lambda head, inside: f"{_head(head)}({inside})",
-    product=lambda x, y: rf"{_vector(x)}^{{\top}} {_vector(y)}",
-    variable=lambda kind, inside: f"{_ACCENTED[kind]}^{{{inside}}}",
-)
-
-
-def latex_name(name: str) -> str:
-    r"""A name of the language for math mode: ``\sigma_w``, ``h_{l-1}(x)``, ``x^{\top} y``, ``\hat{Z}^{h}``."""
-    return render(name, NAMES)
-
-
-# --- expressions ----------------------------------------------------------------------------------
 
 
 class MathLatex(Typesetter, LatexPrinter):

@@ -9,7 +9,8 @@ from tpsym.report.bibliography import Reference
 from tpsym.report.contents import Block, StepLine, cited, ranges, sections, step_lines, steps
 from tpsym.report.equations import LINE, align, beside, broken
 from tpsym.report.escape import plain, tex, tex_code
-from tpsym.report.latex import MathLatex, latex_name, law_parts
+from tpsym.report.latex import MathLatex, law_parts
+from tpsym.report.latex_names import latex_name
 from tpsym.report.measure import width
 from tpsym.report.names import unicode_name
 from tpsym.report.rows import Row
@@ -77,7 +78,7 @@ def equations(block: Block, notation: Notation) -> list[str]:
     printer = MathLatex(notation, block.laws)
     out = [align([(str(printer.doprint(block.left)), "=", broken(block.right, printer))])]
     rows = [(str(printer.doprint(row.left)), "=", _with_remark(row, printer)) for row in block.rows]
-    rows += [(left, r"\sim", [law]) for left, law in law_parts(block.laws, notation)]
+    rows += [(left, relation, [law]) for left, relation, law in law_parts(block.laws, notation)]
     if rows:
         left, relation, pieces = rows[0]
         out.append(align([(rf"\text{{where}}\quad {left}", relation, pieces), *rows[1:]]))
@@ -94,7 +95,8 @@ def _with_remark(row: Row, printer: MathLatex) -> list[str]:
     if not remark:
         return lines
     joined = rf"{lines[-1]} \qquad {remark}"
-    return [*lines[:-1], joined] if width(joined) <= LINE - 12 else [*lines, remark]
+    fits = width(str(printer.doprint(row.left)) + joined) <= LINE
+    return [*lines[:-1], joined] if fits else [*lines, remark]
 
 
 def _title(report: Report) -> str:

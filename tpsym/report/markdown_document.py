@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from tpsym.report.contents import Block, cited, ranges, sections, step_lines, steps
 from tpsym.report.equations import beside
 from tpsym.report.escape import markdown, markdown_code
-from tpsym.report.latex import MathLatex, latex_name, law_clauses
+from tpsym.report.latex import MathLatex, law_parts
+from tpsym.report.latex_names import latex_name
 from tpsym.report.names import unicode_name
 from tpsym.report.verdicts import SYMBOLS, summary_line
 from tpsym.results.answers import ClaimResult, Notation
@@ -53,7 +54,7 @@ def display(block: Block, notation: Notation) -> str:
         equation = rf"{lead}{printer.doprint(row.left)} &= {printer.doprint(row.right)}"
         rows.append(rf"{equation} \qquad {remark}" if remark else equation)
         lead = ""
-    rows += [clause.replace(r" \sim ", r" &\sim ", 1) for clause in law_clauses(block.laws, notation)]
+    rows += [f"{left} &{relation} {law}" for left, relation, law in law_parts(block.laws, notation)]
     lead = r"\text{by array } "
     for name, value in block.contributions:
         rows.append(rf"{lead}{latex_name(name)} &: \; {printer.doprint(value)}")

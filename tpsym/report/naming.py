@@ -59,7 +59,7 @@ def where_rows(named: Named) -> tuple[Row, ...]:
         shared = [row for row in left if row in shared or any(row.left in s.right.free_symbols for s in shared)]
         left = [row for row in left if row not in shared]
         rows += recursion_rows(recursion, shared)
-    return tuple([*rows, *ordered([*left, *after])])
+    return (*rows, *ordered([*left, *after]))
 
 
 def _values(answer: Answer) -> tuple[list[Expr], list[int]]:
