@@ -18,6 +18,7 @@ from tpsym.limit.jumps import is_pure, misses_jumps
 from tpsym.limit.linearity import blocks, summands
 from tpsym.limit.nondegenerate import variances_at_jumps
 from tpsym.limit.series import Series, SizeUnknown, exact, expand_in, make, maximum
+from tpsym.limit.states import Statistic, check_law, raw_covariance, z_state
 from tpsym.limit.variables import Variables, label_latex
 from tpsym.program.graph import Program
 from tpsym.program.instructions import (
@@ -27,6 +28,7 @@ from tpsym.program.instructions import (
     Nonlin,
     OuterNonlin,
     RandomScalar,
+    State,
     Vector,
     arguments,
 )
@@ -84,6 +86,8 @@ class Limit:
     _slope: dict[tuple[int, Symbol], Expr] = field(default_factory=dict)
     _prepared: set[int] = field(default_factory=set)
     pure: dict[int, bool] = field(default_factory=dict)
+    statistics: dict[Symbol, Statistic] = field(default_factory=dict)
+    statistic_symbols: dict[Statistic, Symbol] = field(default_factory=dict)
     source_forms: dict[int, Expr] = field(default_factory=dict)
     parities: dict[frozenset[str], dict[int, int]] = field(default_factory=dict)
 
@@ -112,6 +116,8 @@ class Limit:
         match self.program[node]:
             case Vector():
                 self._z[node] = rules.z_init(self, node)
+            case State():
+                self._z[node] = z_state(self, node)
             case MatMul():
                 self._z[node] = rules.z_matmul(self, node)
             case Nonlin():
@@ -205,6 +211,7 @@ class Limit:
                 key=lambda s: (self.variables.owner[s], s.name),
             )
             outside, self.met = self.met, set()
+            check_law(self, expr)
             known = (expr, ()) if not gaussians else self._taken_apart(expr, gaussians)
             self._expectation[expr] = known
             self._conditions[expr], self.met = self.met, outside
@@ -285,9 +292,7 @@ class Limit:
         first, second = sorted((owners[a], owners[b]))
         if self.variables.independent(a, b):
             return S.Zero
-        if isinstance(self.program[first], Vector):
-            return self.program.covariance(first, second)
-        return rules.z_hat_covariance(self, first, second)
+        return raw_covariance(self, first, second)
 
     def name_value(self, value: Expr, pair: tuple[Symbol, Symbol]) -> Expr:
         """The value itself if it is a monomial, otherwise a symbol defined as it; equal values share one."""

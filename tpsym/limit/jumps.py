@@ -27,6 +27,7 @@ from tpsym.program.instructions import (
     Nonlin,
     OuterNonlin,
     RandomScalar,
+    State,
     Vector,
     column_slot,
     scalar_slot,
@@ -50,6 +51,10 @@ def is_pure(limit: Limit, node: int) -> bool:
         match limit.program[node]:
             case Vector():
                 known = True
+            case State(loop=number):
+                loop = limit.program.loops[number]
+                limit.pure[node] = True  # by induction over layers
+                known = all(is_pure(limit, k) for k in (*loop.initial, *loop.exit))
             case MatMul(vector=vector):
                 known = is_pure(limit, vector)
             case Nonlin(payload=payload, vectors=vectors, scalars=()):

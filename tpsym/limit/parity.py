@@ -33,7 +33,7 @@ Known = dict[frozenset[str], dict[int, int]]
 
 
 def is_gradient(program: Program, node: int, others: Iterable[int], known: Known) -> bool:
-    """Whether a node is odd in centred initial families that none of the others depends on: one, or several together."""
+    """Whether a node is odd in centred initial families, one or several, that none of the others depends on."""
     families = flippable(program, node, others)
     linear = frozenset(f for f in families if enters_linearly(program, node, f))
     candidates = [*(frozenset({f}) for f in sorted(families)), linear]

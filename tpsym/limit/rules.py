@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
@@ -12,6 +13,7 @@ from tpsym.functions import delta, step
 from tpsym.limit.jumps import check_jumps
 from tpsym.limit.parity import is_gradient
 from tpsym.limit.series import Grows, Series, SizeUnknown, make
+from tpsym.limit.states import Unclosed
 from tpsym.limit.variables import variance_factor
 from tpsym.program.instructions import (
     MatMul,
@@ -159,7 +161,8 @@ def z_matmul(limit: Limit, node: int) -> Series:
     limit.hat_covariance(hat, hat)
     for other in products(limit, instruction.matrix, transposed=instruction.transposed):
         if other < node:
-            limit.hat_covariance(limit._hat[other], hat)
+            with suppress(Unclosed):  # across layers; refused if it is asked for
+                limit.hat_covariance(limit._hat[other], hat)
     created = z_dot(limit, node)
     limit._dot[node] = created
     symbol = limit.z_symbol(node)

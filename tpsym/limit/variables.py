@@ -10,7 +10,7 @@ import sympy as sp
 from sympy import Expr, S, Symbol
 
 from tpsym.program.graph import Program
-from tpsym.program.instructions import MatMul, Matrix, Vector
+from tpsym.program.instructions import MatMul, Matrix, State, Vector
 from tpsym.program.labels import node_label
 from tpsym.syntax.alphabet import fold
 
@@ -61,6 +61,7 @@ class Variables:
     latex: dict[Symbol, str] = field(default_factory=dict)
     forms: dict[Symbol, Mapping[Symbol, Expr]] = field(default_factory=dict)
     sources: dict[Symbol, frozenset[tuple[object, ...]]] = field(default_factory=dict)
+    layers: dict[Symbol, frozenset[Layered]] = field(default_factory=dict)
     owner: dict[Symbol, int] = field(default_factory=dict)
     names: dict[str, Symbol] = field(default_factory=dict)
     coefficients: dict[tuple[Symbol, Symbol], Expr] = field(default_factory=dict)
@@ -84,7 +85,8 @@ class Variables:
         letter, command = ("Ẑ", r"\hat{Z}") if hat else ("Z̃", r"\tilde{Z}") if centred else ("Z", "Z")
         symbol = self.name(f"{letter}({label})", f"{command}^{{{label_latex(label)}}}")
         self.forms[symbol] = {symbol: S.One}
-        self.sources[symbol] = frozenset({family(self.program, node)})
+        self.sources[symbol] = sources(self.program, node)
+        self.layers[symbol] = layers(self.program, node)
         self.owner[symbol] = node
         return symbol
 
@@ -99,6 +101,7 @@ class Variables:
         symbol = self.name(f"Z({label})", f"Z^{{{label_latex(label)}}}")
         self.forms[symbol] = coefficients
         self.sources[symbol] = frozenset().union(*(self.sources[g] for g in coefficients))
+        self.layers[symbol] = frozenset().union(*(self.layers[g] for g in coefficients))
         self.owner[symbol] = node
         return constant + symbol
 
@@ -124,7 +127,10 @@ class Variables:
 
     def independent(self, a: Symbol, b: Symbol) -> bool:
         """Whether two Gaussians have no matrix and no initial family in common."""
-        return self.sources[a].isdisjoint(self.sources[b])
+        if not self.sources[a].isdisjoint(self.sources[b]):
+            return False
+        first, second = self.layers[a], self.layers[b]
+        return not first or not second or all(apart(s, t) for s in first for t in second)
 
     def coefficient(self, symbol: Symbol, raw: Symbol) -> Expr:
         """The coefficient of a raw Gaussian in another one."""
@@ -154,6 +160,53 @@ class Variables:
             if not forms:
                 return expr
             expr = expr.xreplace(forms)
+
+
+@dataclass(frozen=True, slots=True)
+class Layered:
+    """A source that belongs to a symbolic layer: an array of ``family`` at ``index``, or those up to it."""
+
+    family: str
+    index: Expr
+    upto: bool
+
+
+def sources(program: Program, raw: int) -> frozenset[tuple[object, ...]]:
+    """What a raw Gaussian may be correlated with others through, symbolic layers apart."""
+    instruction = program[raw]
+    if not isinstance(instruction, State):
+        return frozenset({family(program, raw)})
+    loop = program.loops[instruction.loop]
+    found: set[tuple[object, ...]] = {("loop", loop.statement)}
+    for array in loop.arrays:
+        own = program[array]
+        if isinstance(own, Vector):
+            found.add(family(program, array))
+        else:
+            found |= {("matrix", array, False), ("matrix", array, True)}
+    return frozenset(found)
+
+
+def layers(program: Program, raw: int) -> frozenset[Layered]:
+    """The arrays of symbolic layers behind a raw Gaussian."""
+    instruction = program[raw]
+    if isinstance(instruction, State):
+        pairs = program.loops[instruction.loop].layered
+        return frozenset(Layered(f, sp.expand(instruction.layer + d), True) for f, d in pairs)
+    array = instruction.matrix if isinstance(instruction, MatMul) else raw
+    return frozenset({Layered(*program.layered[array], False)} if array in program.layered else ())
+
+
+def apart(a: Layered, b: Layered) -> bool:
+    """Whether two sources are certainly different arrays, or one array in its two orientations."""
+    if a.family != b.family:
+        return True
+    gap = sp.expand(a.index - b.index)
+    if a.upto and b.upto:
+        return False
+    if a.upto or b.upto:
+        return bool((-gap if a.upto else gap).is_positive)
+    return bool(gap == 0 or gap.is_nonzero)
 
 
 def family(program: Program, raw: int) -> tuple[object, ...]:

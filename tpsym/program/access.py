@@ -10,7 +10,7 @@ from tpsym.errors import Span, TpError, fail
 from tpsym.program.evaluate import evaluate, expand_macro, expand_or_bind, indices, is_plain
 from tpsym.program.messages import similar, wrong_index_count
 from tpsym.program.operators import transpose
-from tpsym.program.scope import Context, Scope, lookup
+from tpsym.program.scope import Context, Key, Scope, lookup
 from tpsym.program.values import (
     Family,
     Finite,
@@ -48,7 +48,7 @@ def index(context: Context, node: tree.Index, scope: Scope) -> Value:
         case Macro():
             return expand_or_bind(context, base, keys, node.span)
         case ListValue(items=items):
-            if len(keys) == 1 and 0 <= keys[0] < len(items):
+            if len(keys) == 1 and isinstance(keys[0], int) and 0 <= keys[0] < len(items):
                 item: Value = items[keys[0]]
                 return item
             raise fail(
@@ -64,7 +64,7 @@ def index(context: Context, node: tree.Index, scope: Scope) -> Value:
     raise fail("not-indexed", f"{name} is {describe(base)} and takes no index", node.span, fix=fix)
 
 
-def member(family: Family, keys: tuple[int, ...], span: Span) -> Value:
+def member(family: Family, keys: tuple[Key, ...], span: Span) -> Value:
     """``W[l]``, or an error saying which indices there are."""
     if keys in family.members:
         value = family.members[keys]
@@ -72,7 +72,10 @@ def member(family: Family, keys: tuple[int, ...], span: Span) -> Value:
             raise value.error(span)
         found: Value = value
         return found
-    known = sorted(family.members)
+    beyond: Value | None = family.beyond(keys) if family.beyond is not None else None
+    if beyond is not None:
+        return beyond
+    known = sorted(k for k in family.members if all(isinstance(i, int) for i in k))
     arity = len(known[0]) if known else len(keys)
     text = ", ".join(map(str, keys))
     if len(keys) != arity:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sympy import Expr, Integer
 
 from tpsym.errors import Span, fail
-from tpsym.program.evaluate import assignments, bound_range, evaluate, indices
+from tpsym.program.evaluate import assignments, bound_range, evaluate, indices, layer_range
+from tpsym.program.layers import symbolic_loop
 from tpsym.program.messages import wrong_index_count
 from tpsym.program.names import mentioned
-from tpsym.program.scope import Context, Scope
+from tpsym.program.scope import Context, Key, Scope
 from tpsym.program.values import Family, Function, Scalar, Value, VectorValue, describe
 from tpsym.syntax import tree
 
@@ -57,7 +58,11 @@ def execute(context: Context, body: tuple[tree.Statement, ...], scope: Scope, su
 
 
 def loop(context: Context, statement: tree.Loop, scope: Scope, suffix: str) -> None:
-    """A ``for`` block, unrolled; what it assigns is seen after it. It holds no ``return``."""
+    """A ``for`` block, unrolled unless its range is symbolic; what it assigns is seen after it."""
+    ends = layer_range(context, statement.clause, scope)
+    if ends is not None:
+        symbolic_loop(context, statement, scope, suffix, ends, execute)
+        return
     name = statement.clause.index.id
     before = scope.names.get(name)
     for key in bound_range(context, statement.clause, scope):
@@ -73,6 +78,10 @@ def assign(context: Context, statement: tree.Assign, scope: Scope, suffix: str =
     """``h[t] = value for t in …``: named vectors and scalars become instructions."""
     target = statement.target
     check_indices((target,), statement.clauses, scope)
+    if statement.clauses and layer_range(context, statement.clauses[0], scope) is not None:
+        body = (replace(statement, clauses=statement.clauses[1:]),)
+        loop(context, tree.Loop(statement.clauses[0], body, span=statement.span), scope, suffix)
+        return
     for inner in assignments(context, statement.clauses, scope):
         value = evaluate(context, statement.value, inner)
         keys = indices(context, target.indices, inner)
@@ -122,7 +131,7 @@ def named_scalar(context: Context, expr: Expr, label: str, span: Span) -> Expr:
     return context.symbol(node)
 
 
-def store(scope: Scope, target: tree.Target, keys: tuple[int, ...], value: Value) -> None:
+def store(scope: Scope, target: tree.Target, keys: tuple[Key, ...], value: Value) -> None:
     """Bind a name or a member of a family; a family grows, a plain name is set anew."""
     name = target.name.id
     if not keys:
@@ -144,4 +153,4 @@ def store(scope: Scope, target: tree.Target, keys: tuple[int, ...], value: Value
     # Family is a value: earlier readers keep what they saw. The mapping is shared because it only grows.
     members = dict(family.members) if keys in family.members else family.members
     members[keys] = value  # type: ignore[index]
-    scope.names[name] = Family(family.name, members)
+    scope.names[name] = Family(family.name, members, family.beyond)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import sympy as sp
 from sympy import Expr, S, Symbol
@@ -12,10 +13,11 @@ from tpsym.functions import NONLINEARITIES, unknown
 from tpsym.program.arithmetic import plain
 from tpsym.program.blocks import check_indices, store
 from tpsym.program.evaluate import assignments, evaluate, indices
+from tpsym.program.families import add_layers, symbolic
 from tpsym.program.instructions import Dimension
 from tpsym.program.messages import unknown_name, written
 from tpsym.program.names import mentioned
-from tpsym.program.scope import Context, Scope, power_of, width_symbol
+from tpsym.program.scope import Context, Key, Scope, power_of, width_symbol
 from tpsym.program.values import (
     Data,
     Family,
@@ -65,7 +67,7 @@ def twice(name: tree.Name, line: int | None) -> TpError:
     return fail("declared-twice", f"{name.text!r} is already declared{where}", name.span, fix="choose another name")
 
 
-def fresh_member(context: Context, target: tree.Target, keys: tuple[int, ...]) -> None:
+def fresh_member(context: Context, target: tree.Target, keys: tuple[Key, ...]) -> None:
     """A member of a family may not be declared twice."""
     known = context.scope.names.get(target.name.id)
     if isinstance(known, Family) and keys in known.members:
@@ -141,17 +143,27 @@ def declare_param(context: Context, node: tree.Param) -> None:
     assumptions: dict[str, bool] = {"real": True}
     for domain in node.domains:
         assumptions |= DOMAINS[domain.id]
-    for target, keys, scope in members(context, node.targets, node.clauses):
-        name = member_name(target, keys)
-        symbol = Symbol(name, **assumptions)
-        default = number(context, node.default, scope, what="a default") if node.default is not None else None
-        if default is not None and contradicts(default, assumptions):
-            assert node.default is not None
-            domains = " and ".join(ADJECTIVES.get(d.id, d.text) for d in node.domains)
-            what = f"the default {written(default)} of {target.name.text} is not {domains}"
-            raise fail("bad-default", what, node.default.span)
-        context.parameters[symbol] = override(context, name, assumptions) or default
-        store(context.scope, target, keys, Scalar(symbol))
+    for target, keys, scope in members(context, node.targets, node.clauses, layers=True):
+        make = partial(parameter, context, node, target, assumptions)
+        if symbolic(keys):
+            add_layers(context, target, keys, scope, make)
+        else:
+            store(context.scope, target, keys, make(member_name(target, keys), scope))
+
+
+def parameter(
+    context: Context, node: tree.Param, target: tree.Target, assumptions: dict[str, bool], name: str, scope: Scope
+) -> Value:
+    """One parameter, its default noted."""
+    symbol = Symbol(name, **assumptions)
+    default = number(context, node.default, scope, what="a default") if node.default is not None else None
+    if default is not None and contradicts(default, assumptions):
+        assert node.default is not None
+        domains = " and ".join(ADJECTIVES.get(d.id, d.text) for d in node.domains)
+        what = f"the default {written(default)} of {target.name.text} is not {domains}"
+        raise fail("bad-default", what, node.default.span)
+    context.parameters[symbol] = override(context, name, assumptions) or default
+    return Scalar(symbol)
 
 
 ADJECTIVES = {"integer": "an integer"}
@@ -171,20 +183,23 @@ def override(context: Context, name: str, assumptions: dict[str, bool]) -> Expr 
 
 
 def members(
-    context: Context, targets: tuple[tree.Target, ...], clauses: tuple[tree.For, ...]
-) -> Iterator[tuple[tree.Target, tuple[int, ...], Scope]]:
-    """What a declaration names, member by member, with the values of its indices in scope; nothing twice."""
+    context: Context, targets: tuple[tree.Target, ...], clauses: tuple[tree.For, ...], *, layers: bool = False
+) -> Iterator[tuple[tree.Target, tuple[Key, ...], Scope]]:
+    """What a declaration names, member by member, with the values of its indices in scope; nothing twice.
+
+    With ``layers`` a symbolic range gives one member, whose index is a symbol.
+    """
     check_indices(targets, clauses, context.scope)
     for target in targets:
         fresh(context, target.name, family=bool(target.indices))
-        for scope in assignments(context, clauses, context.scope):
+        for scope in assignments(context, clauses, context.scope, layers=layers):
             keys = indices(context, target.indices, scope)
-            if keys:
+            if keys and not symbolic(keys):
                 fresh_member(context, target, keys)
             yield target, keys, scope
 
 
-def member_name(target: tree.Target, keys: tuple[int, ...]) -> str:
+def member_name(target: tree.Target, keys: tuple[Key, ...]) -> str:
     """``a`` or ``a[1, 2]``, Greek letters spelled out."""
     return target.name.id + (f"[{', '.join(map(str, keys))}]" if keys else "")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import mpmath
 import sympy as sp
@@ -13,9 +14,10 @@ from sympy import Expr, S
 from tpsym.errors import Span, TpError, fail
 from tpsym.program.blocks import store
 from tpsym.program.declare import fresh, member_name, members, number, shape
+from tpsym.program.families import add_layers, symbolic
 from tpsym.program.instructions import Dimension
 from tpsym.program.messages import not_available, written
-from tpsym.program.scope import Context, Trained, power_of
+from tpsym.program.scope import Context, Scope, Trained, power_of
 from tpsym.program.values import (
     InputLetter,
     MatrixLetter,
@@ -44,22 +46,32 @@ def declare_random(context: Context, node: tree.Random) -> None:
         raise fail("bad-joint-law", what, node.law.covariance.span, expected="N([0, 0], [[1, rho], [rho, 1]])")
     for target in node.targets:
         try:
-            found = list(members(context, (target,), node.clauses))
+            found = list(members(context, (target,), node.clauses, layers=True))
         except TpError as error:
             if error.diagnostics[0].code != "not-available":
                 raise
             what = f"{target.name.text} over a symbolic range"
             context.scope.names[target.name.id] = Unavailable(what, error.diagnostics[0])
             continue
+        make = partial(declared, context, node, node.law, sizes, target)
         for _, keys, scope in found:
-            mean = number(context, node.law.mean, scope, what="a mean")
-            variance = number(context, node.law.covariance, scope, what="a variance")
-            law = Law(mean, variance, node.law.mean.span, node.law.covariance.span)
-            name = member_name(target, keys)
-            value = random_array(context, name, sizes, law, target.span)
-            store(context.scope, target, keys, value)
-            if node.trained:
-                context.trained.append(trained_array(context, name, value, law.variance))
+            if symbolic(keys):
+                add_layers(context, target, keys, scope, make)
+            else:
+                store(context.scope, target, keys, make(member_name(target, keys), scope))
+
+
+def declared(
+    context: Context, node: tree.Random, law: tree.Law, sizes: tuple[Size, ...], target: tree.Target, name: str,
+    scope: Scope,
+) -> Value:
+    """One array, with its indices in scope."""
+    mean = number(context, law.mean, scope, what="a mean")
+    variance = number(context, law.covariance, scope, what="a variance")
+    value = random_array(context, name, sizes, Law(mean, variance, law.mean.span, law.covariance.span), target.span)
+    if node.trained:
+        context.trained.append(trained_array(context, name, value, variance))
+    return value
 
 
 def trained_array(context: Context, name: str, value: Value, variance: Expr) -> Trained:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import sympy as sp
+from sympy import Expr
 
 from tpsym.errors import Span, TpError, fail
 from tpsym.program.arithmetic import binary, negate, plain, signature
 from tpsym.program.messages import wrong_arity, wrong_index_count
 from tpsym.program.names import limit_question
-from tpsym.program.scope import MAX_RANGE, Context, Scope, integer, lookup
+from tpsym.program.scope import MAX_RANGE, Context, Key, Scope, integer, layer_symbol, lookup
 from tpsym.program.values import (
     Condition,
     ListValue,
@@ -133,24 +134,39 @@ def expectation(context: Context, node: tree.Expectation, scope: Scope) -> Value
     return context.limit.expectation(value, node.span)
 
 
-def indices(context: Context, items: tuple[tree.Expr, ...], scope: Scope) -> tuple[int, ...]:
-    return tuple(integer(evaluate(context, item, scope), item.span) for item in items)
+def indices(context: Context, items: tuple[tree.Expr, ...], scope: Scope) -> tuple[Key, ...]:
+    return tuple(index_key(context, evaluate(context, item, scope), item.span) for item in items)
 
 
-def expand_or_bind(context: Context, macro: Macro, keys: tuple[int, ...], span: Span) -> Value:
+def index_key(context: Context, value: Value, span: Span) -> Key:
+    """An index: a whole number, or a layer at a whole distance from a symbolic index or depth."""
+    if isinstance(value, Scalar) and not value.expr.is_Integer and is_layer(context, value.expr):
+        found: Expr = sp.expand(value.expr)
+        return found
+    return integer(value, span)
+
+
+def is_layer(context: Context, expr: Expr) -> bool:
+    """Whether an expression is a symbolic layer: a symbolic index or depth plus a whole number."""
+    symbols = expr.free_symbols
+    known = all(s in context.ranges or s.name in context.depths or s in context.indices for s in symbols)
+    return bool(symbols) and known and all(sp.diff(expr, s) == 1 for s in symbols) and len(symbols) == 1
+
+
+def expand_or_bind(context: Context, macro: Macro, keys: tuple[Key, ...], span: Span) -> Value:
     if macro.definition.parameters:
         return Macro(macro.definition, _bind_indices(context, macro, keys, span))
     return expand_macro(context, macro, keys, (), span)
 
 
-def _bind_indices(context: Context, macro: Macro, keys: tuple[int, ...], span: Span) -> Scope:
+def _bind_indices(context: Context, macro: Macro, keys: tuple[Key, ...], span: Span) -> Scope:
     target = macro.definition.target
     if len(keys) != len(target.indices):
         raise wrong_index_count(target.name.text, len(target.indices), len(keys), span)
     names: dict[str, Value] = {}
     for pattern, key in zip(target.indices, keys, strict=True):
         if isinstance(pattern, tree.Name):
-            names[pattern.id] = Scalar(sp.Integer(key))
+            names[pattern.id] = Scalar(sp.Integer(key) if isinstance(key, int) else key)
         elif integer(evaluate(context, pattern, macro.scope), pattern.span) != key:
             raise fail("index-out-of-range", f"there is no {target.name.text}[{key}]", span)
     names["$bound"] = Scalar(sp.S.One)
@@ -158,7 +174,7 @@ def _bind_indices(context: Context, macro: Macro, keys: tuple[int, ...], span: S
 
 
 def expand_macro(
-    context: Context, macro: Macro, keys: tuple[int, ...], arguments: tuple[Value, ...], span: Span
+    context: Context, macro: Macro, keys: tuple[Key, ...], arguments: tuple[Value, ...], span: Span
 ) -> Value:
     """A ``let`` at given indices and arguments."""
     definition = macro.definition
@@ -214,15 +230,29 @@ def bound_range(context: Context, clause: tree.For, scope: Scope) -> range:
     return range(low, high + 1)
 
 
-def assignments(context: Context, clauses: tuple[tree.For, ...], scope: Scope) -> Iterator[Scope]:
-    """One scope per combination of the indices of several clauses (later ranges may use earlier indices)."""
+def layer_range(context: Context, clause: tree.For, scope: Scope) -> tuple[Expr, Expr] | None:
+    """The ends of a range over layers with a symbolic end; ``None`` for any other range."""
+    ends = [evaluate(context, node, scope) for node in (clause.low, clause.high)]
+    keys = [v.expr for v in ends if isinstance(v, Scalar) and (v.expr.is_Integer or is_layer(context, v.expr))]
+    if len(keys) < len(ends) or all(k.is_Integer for k in keys):
+        return None
+    return sp.expand(keys[0]), sp.expand(keys[1])
+
+
+def assignments(
+    context: Context, clauses: tuple[tree.For, ...], scope: Scope, *, layers: bool = False
+) -> Iterator[Scope]:
+    """One scope per combination of the indices of several clauses (later ranges may use earlier indices).
+
+    With ``layers`` a symbolic range gives one scope, in which its index is a symbol.
+    """
     repeated = [c.index for i, c in enumerate(clauses) if c.index.id in {b.index.id for b in clauses[:i]}]
     if repeated:
         raise fail(
             "repeated-index", f"the index {repeated[0].text} has two ranges", repeated[0].span,
             fix="give each range its own index",
         )
-    for count, inner in enumerate(_combinations(context, clauses, scope)):
+    for count, inner in enumerate(_combinations(context, clauses, scope, layers)):
         if count >= MAX_RANGE:
             raise fail(
                 "range-too-large",
@@ -232,13 +262,23 @@ def assignments(context: Context, clauses: tuple[tree.For, ...], scope: Scope) -
         yield inner
 
 
-def _combinations(context: Context, clauses: tuple[tree.For, ...], scope: Scope) -> Iterator[Scope]:
+def _combinations(
+    context: Context, clauses: tuple[tree.For, ...], scope: Scope, layers: bool
+) -> Iterator[Scope]:
     if not clauses:
         yield scope
         return
+    ends = layer_range(context, clauses[0], scope) if layers else None
+    if ends is not None:
+        symbol = layer_symbol(context, clauses[0].index.id, ends[0])
+        context.ranges[symbol] = ends
+        context.indices.add(symbol)
+        inner = scope.child(**{clauses[0].index.id: Scalar(symbol)})
+        yield from _combinations(context, clauses[1:], inner, layers)
+        return
     for key in bound_range(context, clauses[0], scope):
         inner = scope.child(**{clauses[0].index.id: Scalar(sp.Integer(key))})
-        yield from _combinations(context, clauses[1:], inner)
+        yield from _combinations(context, clauses[1:], inner, layers)
 
 
 __all__ = [

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import networkx as nx
+import sympy as sp
 from sympy import Expr, S, Symbol
 
 from tpsym.errors import Span
@@ -30,18 +31,58 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Loop:
+    """A loop over layers whose last round is a symbol: the graph holds one round of it, at the layer ``index``.
+
+    ``statement`` identifies the loop in the file: loops of one statement differ in the inputs of the network.
+    By component, ``entry`` are the states one layer before, ``exit`` what the round makes of them and ``initial``
+    the vectors before the first round, ``low``; ``names`` is what they are called, with the index left open as
+    ``{}``, which is the layer plus one of the ``offsets``. ``arrays`` are the initial arrays that the rounds
+    share, ``layered`` those of each round: pairs of a family and the distance of its index from the layer.
+    ``gaussian`` says that the states are Gaussian, ``centred`` which of them have mean zero.
+    """
+
+    statement: int
+    index: Symbol
+    low: Expr
+    high: Expr
+    names: tuple[str, ...]
+    offsets: tuple[Expr, ...]
+    entry: tuple[int, ...]
+    exit: tuple[int, ...]
+    initial: tuple[int, ...]
+    arrays: frozenset[int]
+    layered: frozenset[tuple[str, Expr]]
+    gaussian: bool
+    centred: tuple[bool, ...]
+
+    def label(self, component: int, layer: Expr) -> str:
+        """What a carried vector is called at a layer."""
+        return self.names[component].format(layer_text(layer + self.offsets[component]))
+
+
+def layer_text(layer: Expr) -> str:
+    """A layer as it is written in an index."""
+    return str(sp.expand(layer)).replace(" ", "")
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """A tensor program: ``graph`` has the instructions as node attribute ``instruction``.
 
     Numbers grow in program order: every argument has a smaller number than its user. ``labels`` and
     ``spans`` say what a node is called in the file and where; ``covariances`` holds the covariance
-    of initial vectors, keyed by the pair with the smaller number first (absent means 0).
+    of initial vectors, keyed by the pair with the smaller number first (absent means 0). ``loops`` are those
+    that :class:`~tpsym.program.instructions.State` refers to; ``layered`` gives family and index of an initial
+    array that belongs to a symbolic layer.
     """
 
     graph: Graph
     labels: Mapping[int, str]
     spans: Mapping[int, Span]
     covariances: Mapping[tuple[int, int], Expr]
+    loops: Sequence[Loop] = ()
+    layered: Mapping[int, tuple[str, Expr]] = field(default_factory=dict)
 
     def __getitem__(self, node: int) -> Instruction:
         instruction: Instruction = self.graph.nodes[node]["instruction"]
@@ -79,11 +120,13 @@ class Builder:
     labels: dict[int, str] = field(default_factory=dict)
     spans: dict[int, Span] = field(default_factory=dict)
     covariances: dict[tuple[int, int], Expr] = field(default_factory=dict)
+    loops: list[Loop] = field(default_factory=list)
+    layered: dict[int, tuple[str, Expr]] = field(default_factory=dict)
     _interned: dict[Instruction, int] = field(default_factory=dict)
 
     def program(self) -> Program:
         """The program so far; it goes on growing with the builder, numbers never change."""
-        return Program(self.graph, self.labels, self.spans, self.covariances)
+        return Program(self.graph, self.labels, self.spans, self.covariances, self.loops, self.layered)
 
     def __getitem__(self, node: int) -> Instruction:
         instruction: Instruction = self.graph.nodes[node]["instruction"]

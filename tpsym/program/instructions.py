@@ -117,7 +117,21 @@ class OuterNonlin:
     dimension: Dimension
 
 
-Instruction = Matrix | Vector | RandomScalar | MatMul | Nonlin | Moment | OuterNonlin
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a loop over layers carries, after its round ``layer``: a vector known through its first two moments.
+
+    ``loop`` numbers the loops of the program (one for each input of the network), ``component`` the vectors one
+    of them carries.
+    """
+
+    loop: int
+    component: int
+    layer: Expr
+    dimension: Dimension
+
+
+Instruction = Matrix | Vector | RandomScalar | State | MatMul | Nonlin | Moment | OuterNonlin
 
 
 def arguments(instruction: Instruction) -> tuple[int, ...]:

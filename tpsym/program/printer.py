@@ -19,6 +19,7 @@ from tpsym.program.instructions import (
     Nonlin,
     OuterNonlin,
     RandomScalar,
+    State,
     Vector,
     arguments,
     column_slot,
@@ -78,6 +79,8 @@ def _right(program: Program, node: int, show: Show, name: Callable[[str], str]) 
             return f"N({show(mean)}, {show(program.covariance(node, node))})"
         case RandomScalar(mean=mean, variance=variance):
             return f"N({show(mean)}, {show(variance)})"
+        case State(loop=loop, layer=layer):
+            return f"state after the round {layer} of the loop in line {program.loops[loop].statement}"
         case MatMul(matrix=matrix, transposed=transposed, vector=vector):
             mark = "ᵀ" if transposed else ""
             inner = name(program.label(vector)) if _named(program, vector) else _right(program, vector, show, name)

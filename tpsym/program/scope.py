@@ -23,6 +23,10 @@ MAX_CALLS = 60
 """Functions that may be inlined inside one another."""
 
 
+Key = int | Expr
+"""An index: a whole number, or a layer such as ``l - 1``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
     """A name bound at ``line``, seen in the lines ``first`` to ``last`` only; ``fix`` says how to get at it."""
@@ -100,7 +104,8 @@ class Context:
     """One elaboration: the growing program, and the declarations that are not instructions.
 
     ``declared`` gives the line of each declaration, ``lengths`` the first data point given as numbers
-    for each symbolic size and their count; ``source`` is the text of the file.
+    for each symbolic size and their count; ``ranges`` what symbolic indices run over, ``indices`` those there
+    are; ``layer_symbols`` brings a parameter of a layer from an index to another layer; ``source`` is the text.
     """
 
     builder: Builder = field(default_factory=Builder)
@@ -122,6 +127,9 @@ class Context:
     depths: set[str] = field(default_factory=set)
     lengths: dict[str, tuple[str, int]] = field(default_factory=dict)
     trained: list[Trained] = field(default_factory=list)
+    ranges: dict[Symbol, tuple[Expr, Expr]] = field(default_factory=dict)
+    indices: set[Symbol] = field(default_factory=set)
+    layer_symbols: dict[Symbol, Callable[[Symbol, Expr], Expr]] = field(default_factory=dict)
     source: str = ""
 
     @property
@@ -221,6 +229,23 @@ def integer(value: Value, span: Span, *, what: str = "an index") -> int:
     computed = "a number that the program computes" if symbols else written(expr) if expr is not None else None
     given = computed or describe(value)
     raise fail("not-an-integer", f"{what} has to be a whole number, not {given}", span)
+
+
+def layer_symbol(context: Context, name: str, low: Expr) -> Symbol:
+    """The symbol of a layer that runs over a symbolic range."""
+    taken = {s.name for s in context.parameters} | context.depths
+    sign = {"positive": True} if (low - 1).is_nonnegative else {"nonnegative": True} if low.is_nonnegative else {}
+    return Symbol(f"{name}'" if name in taken else name, integer=True, **sign)
+
+
+def inside(context: Context, layer: Expr, low: Expr, high: Expr) -> bool:
+    """Whether a layer lies in a range, for depths that are large enough."""
+    ends = [(layer, layer)]
+    for symbol, (first, last) in context.ranges.items():
+        if layer.has(symbol):
+            ends = [(layer.xreplace({symbol: first}), layer.xreplace({symbol: last}))]
+    ((least, most),) = ends
+    return sp.expand(least - low).is_negative is not True and sp.expand(high - most).is_negative is not True
 
 
 def power_of(expr: Expr, n: Symbol) -> tuple[Expr, Expr] | None:

@@ -124,10 +124,11 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """An indexed family; ``order`` is the number of indices."""
+    """An indexed family; ``beyond`` gives the members over a symbolic range, ``None`` where there is none."""
 
     name: str
-    members: Mapping[tuple[int, ...], Any]
+    members: Mapping[tuple[Any, ...], Any]
+    beyond: Callable[[tuple[Any, ...]], Any] | None = field(compare=False, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ class Member:
 
     function: Function
     name: str
-    indices: tuple[int, ...] | None
+    indices: tuple[Any, ...] | None
     span: Any = field(compare=False, default=None)
 
 

@@ -14,7 +14,7 @@ from tpsym.program.arithmetic import plain
 from tpsym.program.calls import inner_value, label_of, run
 from tpsym.program.values import Function, Kernel, Member, Scalar, Value, VectorValue, describe
 from tpsym.results.reasons import NoLimit, reasons, stand_in
-from tpsym.results.tangent import TangentLimit, tangent_limit, tangent_program, tell
+from tpsym.results.tangent import TangentLimit, by_states, contributions, gradients, tell
 
 if TYPE_CHECKING:
     from tpsym.results.questions import LimitQuestions
@@ -63,21 +63,22 @@ def tangent_entry(side: LimitQuestions, kernel: Kernel, inputs: Pair, span: Span
     if side.dry:
         side.ask(first.expr + second.expr)
         return None
-    found = tangent_program(context, first, second)
-    if not found:
+    passes = gradients(context, first), gradients(context, second)
+    found, below = contributions(context, *passes), by_states(context, *passes)
+    if not found and not below:
         raise NoLimit("no trained array reaches the output, so its tangent kernel is zero", span)
-    for part in found:
-        side.ask(part.inner)
+    for inner in (*(part.inner for part in found), *(weight for _, _, weight in below)):
+        side.ask(inner)
     with reasons(span):
-        result = tangent_limit(context, side.limit, found)
-        side.cite(*(part.inner for part in found))
+        result = side.tangents.head(*passes)
+        side.cite(*(part.inner for part in found), *(weight for _, _, weight in below))
     name = entry_name(side, kernel, inputs)
     key = (name,)
     if key not in side.told:
         side.told.add(key)
         symbol = Symbol(name, real=True)
         side.limit.variables.latex.setdefault(symbol, kernel_latex(side, kernel, inputs))
-        tell(side.limit, symbol, found, result, max(side.asked))
+        tell(side.limit, symbol, result, max(side.asked))
     total = context.n ** (-result.exponent) * sum(part.factor * part.inner for part in found)
     side.log_quantity(span, "mean", ((total, None),), result.value, name=name)
     return result

@@ -23,6 +23,7 @@ from tpsym.program.calls import take
 from tpsym.program.evaluate import evaluate, wrong_arity
 from tpsym.program.instructions import Dimension
 from tpsym.program.labels import node_label
+from tpsym.program.linear import linear_parts
 from tpsym.program.scope import Context, Scope
 from tpsym.program.values import (
     Function,
@@ -37,8 +38,9 @@ from tpsym.program.values import (
     hat_symbol,
 )
 from tpsym.results.kernel_entries import nngp, ntk
-from tpsym.results.parts import linear_parts
 from tpsym.results.reasons import NoLimit, reasons, stand_in
+from tpsym.results.recursion import Recursions
+from tpsym.results.tangent_layers import TangentLayers
 from tpsym.syntax import tree
 
 Handler = Callable[[Context, tree.Call, Scope], Value]
@@ -76,6 +78,12 @@ class LimitQuestions:
     telling: bool = False
     told_means: set[Expr] = field(default_factory=set)
     theorems: dict[Theorem, None] = field(default_factory=dict)
+    tangents: TangentLayers = field(init=False)
+    recursions: Recursions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tangents = TangentLayers(self.context, self.limit)
+        self.recursions = Recursions(self.context, self.limit, self.tangents.step, self.tangents.first)
 
     def call(self, name: str) -> Handler | None:
         handlers: dict[str, Handler] = {

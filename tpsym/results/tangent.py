@@ -2,6 +2,7 @@ r"""Limits of tangent kernels: backpropagation as a program, then the Master The
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import sympy as sp
@@ -10,7 +11,9 @@ from sympy import Expr, S, Symbol
 from tpsym.derivation import rule
 from tpsym.limit.interpret import Limit
 from tpsym.limit.rules import expectation_rule
-from tpsym.limit.series import Grows, Series, SizeUnknown, add, larger
+from tpsym.limit.series import Series, SizeUnknown, add, exact, larger, maximum, multiply
+from tpsym.limit.states import missing
+from tpsym.program.instructions import State
 from tpsym.program.scope import Context
 from tpsym.program.values import Scalar, VectorValue
 from tpsym.transform.backward import Gradients, backward, pull_back
@@ -19,12 +22,16 @@ from tpsym.transform.tangent import Contribution, contributions
 PROBE = "probe of gradients in "
 """How the vectors are named along which gradients of inner vectors are taken."""
 
+Below = Callable[[int, int], tuple[Expr, Expr]]
+"""Of two states, the power of n and the coefficient of their tangent kernel."""
+
 
 @dataclass(frozen=True, slots=True)
 class TangentLimit:
-    r"""``n^exponent · Σ parts``: the limit of :math:`n^{-\text{exponent}}\,\Theta` and its summands by trained array.
+    r"""``n^exponent · Σ parts``: the limit of :math:`n^{-\text{exponent}}\,\Theta` and its summands.
 
-    Arrays whose summand is of smaller order are left out.
+    ``parts`` go by trained array, and by carried vector for what comes from below a loop over layers. What is
+    of smaller order is left out.
     """
 
     exponent: Expr
@@ -36,6 +43,11 @@ class TangentLimit:
         return sp.Add(*(part for _, part in self.parts))
 
 
+def probe(context: Context, output: VectorValue) -> int:
+    """The vector along which the gradient of a vector is taken."""
+    return context.builder.vector(f"{PROBE}{output.dimension.name}", output.dimension, label="p")
+
+
 def gradients(context: Context, output: Scalar | VectorValue) -> Gradients:
     r"""The backward pass of a scalar, or of :math:`n^{-1/2} \sum_α p_α h_α` for a vector h and a fresh probe p.
 
@@ -43,36 +55,54 @@ def gradients(context: Context, output: Scalar | VectorValue) -> Gradients:
     """
     if isinstance(output, Scalar):
         return backward(context, output.expr)
-    node = context.materialize(output)
-    probe = context.builder.vector(f"{PROBE}{output.dimension.name}", output.dimension, label="p")
-    return pull_back(context, vectors={node: context.symbol(probe)}, scale=sp.sqrt(context.n))
+    seed = context.symbol(probe(context, output))
+    return pull_back(context, vectors={context.materialize(output): seed}, scale=sp.sqrt(context.n))
 
 
-def tangent_program(
-    context: Context, first: Scalar | VectorValue, second: Scalar | VectorValue
-) -> list[Contribution]:
-    """⟨∇f, ∇g⟩ as scalars of the program, by trained array."""
-    return contributions(context, gradients(context, first), gradients(context, second))
+def by_states(context: Context, first: Gradients, second: Gradients) -> list[tuple[int, int, Expr]]:
+    r"""Pairs of states with E g g' n^{-1} times the scales: what their tangent kernels enter with."""
+    found = []
+    for a, g in first.vectors.items():
+        for b, h in second.vectors.items():
+            one, other = context.builder[a], context.builder[b]
+            if isinstance(one, State) and isinstance(other, State) and one.dimension == other.dimension:
+                mean = one.dimension.ratio * context.average(g * h, one.dimension)
+                found.append((a, b, first.scale * second.scale / context.n * mean))
+    return found
 
 
 @rule("NTK", source="Yang2020TP2", locator="Equations 10-12, Corollary 7.3")
-def tangent_limit(context: Context, limit: Limit, found: list[Contribution]) -> TangentLimit:
+def tangent_limit(
+    context: Context, limit: Limit, found: list[Contribution], pairs: list[tuple[int, int, Expr]], below: Below,
+    *, exponent: Expr | None = None,
+) -> TangentLimit:
     r"""Θ = Σ_W Σ_{uses, uses'} E[Z^{dy} Z^{dy'}] E[Z^z Z^{z'}], weights as trained by the parametrisation.
 
-    With ``mup`` the learning rate of each array carries the power of n that makes its summand of order one.
+    What lies below a loop over layers enters through the tangent kernels of the carried vectors. With ``mup``
+    the learning rate of each array carries the power of n that makes its summand of order one. ``exponent`` is
+    the power of n that is asked for, by default the largest.
     """
-    series = [limit.series(c.factor * c.inner) for c in found]
+    series = [(c.name, limit.series(c.factor * c.inner)) for c in found]
     if context.parametrization == "mup":
-        leading = [(c.name, s.leading()[1]) for c, s in zip(found, series, strict=True) if s.terms]
-        return TangentLimit(S.Zero, tuple(leading))
-    total = add(series)
-    top, _ = total.leading()
-    return TangentLimit(top, tuple(
-        (c.name, part) for c, s in zip(found, series, strict=True) if (part := _at(s, top)) != 0
-    ))
+        series = [(name, exact(s.leading()[1]) if s.terms else s) for name, s in series]
+    for a, b, weight in pairs:
+        slope = limit.series(weight)
+        if not slope.terms and (slope.error is None or not larger(slope.error, S.Zero)):
+            continue
+        one, other = (context.builder[k] for k in (a, b))
+        assert isinstance(one, State)
+        assert isinstance(other, State)
+        if sp.expand(one.layer - other.layer) != 0:
+            raise missing(limit, a, b)
+        power, value = below(a, b)
+        series.append((limit.label(a).partition("(")[0], multiply(slope, exact(value, power))))
+    top = exponent
+    if top is None:
+        top, _ = add([s for _, s in series]).leading()
+    return TangentLimit(top, tuple((name, part) for name, s in series if (part := at_exponent(s, top)) != 0))
 
 
-def _at(series: Series, exponent: Expr) -> Expr:
+def at_exponent(series: Series, exponent: Expr) -> Expr:
     """The coefficient at an exponent.
 
     Raises:
@@ -83,7 +113,15 @@ def _at(series: Series, exponent: Expr) -> Expr:
     return series.terms.get(exponent, S.Zero)
 
 
-def tell(limit: Limit, question: Symbol, found: list[Contribution], result: TangentLimit, node: int) -> None:
+def largest(context: Context, limit: Limit, found: list[Contribution]) -> Expr | None:
+    """The largest power of n among summands, ``None`` if there is none."""
+    if context.parametrization == "mup":
+        return S.Zero if found else None
+    tops = [top for c in found if (top := limit.series(c.factor * c.inner).top) is not None]
+    return maximum(tops) if tops else None
+
+
+def tell(limit: Limit, question: Symbol, result: TangentLimit, node: int) -> None:
     """The steps from the kernel to its summands and to its value."""
     names = [Symbol(f"{question.name} by {name}", real=True) for name, _ in result.parts]
     for symbol, (name, part) in zip(names, result.parts, strict=True):
@@ -91,4 +129,7 @@ def tell(limit: Limit, question: Symbol, found: list[Contribution], result: Tang
     limit.record(tangent_limit.rule, node, question, sp.Add(*names))
 
 
-__all__ = ["Grows", "TangentLimit", "gradients", "tangent_limit", "tangent_program", "tell"]
+__all__ = [
+    "Contribution", "TangentLimit", "by_states", "contributions", "gradients", "largest", "probe", "tangent_limit",
+    "tell",
+]

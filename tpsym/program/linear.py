@@ -5,12 +5,12 @@ from __future__ import annotations
 import sympy as sp
 from sympy import Expr, S
 
-from tpsym.program.instructions import MatMul, Nonlin, Vector, scalar_slot, vector_slot
+from tpsym.program.instructions import MatMul, Nonlin, State, Vector, scalar_slot, vector_slot
 from tpsym.program.scope import Context
 
 
 def linear_parts(context: Context, expr: Expr) -> tuple[Expr, dict[int, Expr]] | None:
-    """``constant + Σ c_k x_k`` over initial vectors and products x_k, or ``None`` if it is not of this form."""
+    """``constant + Σ c_k x_k`` over initial vectors, states and products x_k, or ``None`` if it is not of this form."""
     total: dict[int, Expr] = {}
     constant: Expr = S.Zero
     todo = [(expr, S.One)]
@@ -24,7 +24,7 @@ def linear_parts(context: Context, expr: Expr) -> tuple[Expr, dict[int, Expr]] |
         for s, slope in slopes.items():
             node = context.nodes.get(s)
             instruction = context.builder[node] if node is not None else None
-            if node is not None and isinstance(instruction, MatMul | Vector):
+            if node is not None and isinstance(instruction, MatMul | Vector | State):
                 total[node] = total.get(node, S.Zero) + factor * slope
             elif isinstance(instruction, Nonlin):
                 slots = {vector_slot(i): context.symbol(v) for i, v in enumerate(instruction.vectors)}

@@ -1,0 +1,373 @@
+"""Loops over a symbolic number of layers: one round elaborated at a symbolic layer.
+
+A round at layer l starts from states, vectors known through their first two moments only, that stand for
+what the round before left. Every layer asked about is a round of its own over the same instructions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import sympy as sp
+from sympy import Expr, S, Symbol
+
+from tpsym.errors import fail
+from tpsym.program.evaluate import evaluate, index_key
+from tpsym.program.graph import Loop, layer_text
+from tpsym.program.instructions import MatMul, Matrix, Moment, State, Vector, vector_slot
+from tpsym.program.linear import linear_parts
+from tpsym.program.messages import not_available
+from tpsym.program.names import mentioned
+from tpsym.program.scope import Context, Key, Scope, inside, layer_symbol
+from tpsym.program.values import Family, Scalar, Value, VectorValue, describe
+from tpsym.syntax import tree
+
+if TYPE_CHECKING:
+    Execute = Callable[[Context, tuple[tree.Statement, ...], Scope, str], Value | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the layer stands in the indices of a family, and how far its index is from the layer."""
+
+    position: int
+    offset: Expr
+
+    def layer(self, keys: tuple[Key, ...]) -> Expr:
+        """The layer that a member belongs to."""
+        found: Expr = sp.expand(keys[self.position] - self.offset)
+        return found
+
+    def keys(self, others: tuple[Key, ...], layer: Expr) -> tuple[Key, ...]:
+        """The indices of a member at a layer; ``others`` has anything where the layer stands."""
+        own = sp.expand(layer + self.offset)
+        key: Key = int(own) if own.is_Integer else own
+        return (*others[: self.position], key, *others[self.position + 1 :])
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One carried vector: a name, or a member of a family with the indices it has at its first layer."""
+
+    name: tree.Name
+    keys: tuple[Key, ...]
+    place: Place | None
+    initial: VectorValue
+
+    @property
+    def offset(self) -> Expr:
+        """How far the index is from the layer."""
+        return S.Zero if self.place is None else self.place.offset
+
+    def label(self, suffix: str) -> str:
+        """What it is called, with the layer left open as ``{}``."""
+        if self.place is None:
+            return f"{self.name.text}[{{}}]{suffix}"
+        # braces survive until the layer is known
+        parts = ["{}" if i == self.place.position else str(k) for i, k in enumerate(self.keys)]
+        return f"{self.name.text}[{', '.join(parts)}]{suffix}"
+
+
+@dataclass(eq=False, slots=True)
+class Rounds:
+    """The rounds of one loop at one input of the network, elaborated when they are asked for."""
+
+    context: Context
+    execute: Execute
+    statement: tree.Loop
+    scope: Scope
+    suffix: str
+    index: Symbol
+    low: Expr
+    high: Expr
+    number: int
+    components: tuple[Component, ...]
+    places: Mapping[str, Place]
+    done: dict[Expr, Scope] = field(default_factory=dict)
+
+    def state(self, component: int, layer: Expr) -> VectorValue:
+        """The carried vector after the round ``layer``."""
+        found = self.components[component]
+        if layer == self.low - 1:
+            return found.initial
+        return self.carried(component, layer)
+
+    def carried(self, component: int, layer: Expr) -> VectorValue:
+        """The state after the round ``layer``, or before the first one."""
+        found = self.components[component]
+        dimension = found.initial.dimension
+        label = found.label(self.suffix).format(layer_text(layer + found.offset))
+        node = self.context.builder.add(State(self.number, component, sp.expand(layer), dimension), label=label)
+        return self.context.vector(node, dimension)
+
+    def round(self, layer: Expr) -> Scope:
+        """What is bound inside the loop after its round ``layer``."""
+        known = self.done.get(layer)
+        if known is not None:
+            return known
+        scope = Scope(self.scope, {self.statement.clause.index.id: Scalar(layer)})
+        for i, component in enumerate(self.components):
+            name, value = component.name.id, self.carried(i, layer - 1)
+            if component.place is None:
+                scope.names[name] = value
+                continue
+            family = scope.names.get(name) or self.scope.names[name]
+            assert isinstance(family, Family)
+            members = {**family.members, component.place.keys(component.keys, layer - 1): value}
+            scope.names[name] = Family(family.name, members)
+        context = self.context
+        limit, context.limit = context.limit, None
+        ranges = context.ranges
+        context.ranges = {**ranges, self.index: (self.low, self.high)} if layer == self.index else {}
+        try:
+            self.execute(context, self.statement.body, scope, self.suffix)
+        finally:
+            context.limit, context.ranges = limit, ranges
+        self.done[layer] = scope
+        return scope
+
+    def result(self, component: int, layer: Expr) -> VectorValue:
+        """What the round ``layer`` makes of a carried vector."""
+        found = self.components[component]
+        value: Any = self.round(layer).names[found.name.id]
+        if found.place is not None:
+            value = value.members.get(found.place.keys(found.keys, layer))
+        if not isinstance(value, VectorValue) or value.dimension != found.initial.dimension:
+            what = f"{found.name.text} is not set to a vector of the same size in every round of this loop"
+            raise fail("bad-carry", what, self.statement.clause.span)
+        return value
+
+    def read(self, name: str, keys: tuple[Key, ...]) -> Value | None:
+        """A member of a family that the loop assigns, at any of its layers; ``None`` outside of them."""
+        place = self.places[name]
+        if len(keys) <= place.position:
+            return None
+        layer = place.layer(keys)
+        for i, component in enumerate(self.components):
+            if component.name.id == name and component.place is not None:
+                others = component.place.keys(component.keys, layer)
+                if others == keys and inside(self.context, layer, self.low - 1, self.high):
+                    return self.state(i, layer)
+        if inside(self.context, layer, self.low, self.high):
+            family = self.round(layer).names.get(name)
+            found: Value | None = family.members.get(keys) if isinstance(family, Family) else None
+            return found
+        return None
+
+
+def symbolic_loop(
+    context: Context, statement: tree.Loop, scope: Scope, suffix: str, ends: tuple[Expr, Expr], execute: Execute
+) -> None:
+    """A loop over a symbolic range: its round is elaborated once, what it assigns can be read at every layer."""
+    low, high = ends
+    index = layer_symbol(context, statement.clause.index.id, low)
+    context.indices.add(index)
+    components, places = carried(context, statement, scope, index, low)
+    rounds = Rounds(
+        context, execute, statement, scope, suffix, index, low, high, len(context.builder.loops), components, places
+    )
+    # the number is taken before the round is elaborated, which may hold loops of its own
+    context.builder.loops.append(blank(rounds))
+    rounds.round(index)
+    context.builder.loops[rounds.number] = described(rounds)
+    for name, place in places.items():
+        family = scope.names.get(name)
+        members = family.members if isinstance(family, Family) else {}
+        text = family.name if isinstance(family, Family) else name
+        del place
+        scope.names[name] = Family(text, members, beyond=partial(rounds.read, name))
+    for i, component in enumerate(components):
+        if component.place is None:
+            scope.names[component.name.id] = rounds.state(i, high)
+    left = [t.name.id for t in targets(statement.body) if not t.indices and t.name.id not in scope.names]
+    for name in left:
+        scope.names[name] = rounds.round(high).names[name]
+
+
+def targets(body: tuple[tree.Statement, ...]) -> list[tree.Target]:
+    """What a block assigns."""
+    found: list[tree.Target] = []
+    for statement in body:
+        if isinstance(statement, tree.Assign):
+            found.append(statement.target)
+        elif isinstance(statement, tree.Loop):
+            found += targets(statement.body)
+    return found
+
+
+def carried(
+    context: Context, statement: tree.Loop, scope: Scope, index: Symbol, low: Expr
+) -> tuple[tuple[Component, ...], dict[str, Place]]:
+    """The vectors a loop starts from, and where the layer stands in the families it assigns."""
+    found: dict[tuple[str, tuple[Key, ...]], Component] = {}
+    places: dict[str, Place] = {}
+    inner = scope.child(**{statement.clause.index.id: Scalar(index)})
+    for target in targets(statement.body):
+        name = target.name.id
+        before = scope.names.get(name)
+        if not target.indices:
+            if before is not None:
+                found[name, ()] = Component(target.name, (), None, vector_before(target, before))
+            continue
+        place = layer_place(context, target, inner, statement.clause.index.id, index)
+        if places.setdefault(name, place) != place:
+            raise not_available(f"{target.name.text} assigned at two layers of one round", target.span)
+        for keys, value in before.members.items() if isinstance(before, Family) else ():
+            if place.layer(keys) == low - 1:
+                found[name, keys] = Component(target.name, keys, place, vector_before(target, value))
+    return tuple(found.values()), places
+
+
+def vector_before(target: tree.Target, value: Value) -> VectorValue:
+    if isinstance(value, VectorValue):
+        return value
+    raise not_available(
+        f"a loop of symbolic length that carries {describe(value)} ({target.name.text}) from layer to layer",
+        target.span, fix="give the depth a value",
+    )
+
+
+def layer_place(context: Context, target: tree.Target, scope: Scope, name: str, index: Symbol) -> Place:
+    """Which index of a target is the layer."""
+    for position, pattern in enumerate(target.indices):
+        if any(n.id == name for n in mentioned(pattern)):
+            key = index_key(context, evaluate(context, pattern, scope), pattern.span)
+            offset = sp.expand(key - index)
+            if not offset.is_Integer:
+                raise not_available(f"the index {key} in a loop over {name}", pattern.span)
+            return Place(position, offset)
+    what = f"{target.name.text} has no index {name}, so every round of this loop sets it anew"
+    raise fail("unused-index", what, target.span, fix=f"name the members: {target.name.text}[{name}]")
+
+
+# --- what the limit has to know of a loop --------------------------------------------------------------
+
+
+def blank(rounds: Rounds) -> Loop:
+    """A loop before its round is elaborated: nothing is known of its states but their names."""
+    none: tuple[int, ...] = ()
+    return Loop(
+        rounds.statement.span.line, rounds.index, rounds.low, rounds.high, *names(rounds), none, none, none,
+        frozenset(), frozenset(), False, tuple(False for _ in rounds.components),
+    )
+
+
+def names(rounds: Rounds) -> tuple[tuple[str, ...], tuple[Expr, ...]]:
+    """What the components are called, and how far their indices are from the layer."""
+    return tuple(c.label(rounds.suffix) for c in rounds.components), tuple(c.offset for c in rounds.components)
+
+
+def described(rounds: Rounds) -> Loop:
+    """The loop with its round."""
+    context, index = rounds.context, rounds.index
+    numbers = range(len(rounds.components))
+    entry = [context.materialize(rounds.carried(i, index - 1)) for i in numbers]
+    exits = [context.materialize(rounds.result(i, index)) for i in numbers]
+    initial = [context.materialize(c.initial) for c in rounds.components]
+    arrays, layered = shared(rounds, exits, initial)
+    both = used_both_ways(context, [*exits, *initial])
+    gaussian = all(is_affine(context, k, both) for k in (*exits, *initial))
+    return Loop(
+        rounds.statement.span.line, index, rounds.low, rounds.high, *names(rounds), tuple(entry), tuple(exits),
+        tuple(initial), arrays, layered, gaussian, centred(context, entry, exits, initial, both),
+    )
+
+
+def shared(
+    rounds: Rounds, exits: list[int], initial: list[int]
+) -> tuple[frozenset[int], frozenset[tuple[str, Expr]]]:
+    """The initial arrays behind the states: those of all rounds, and those of each round by distance."""
+    context = rounds.context
+    program = context.builder.program()
+    arrays: set[int] = set()
+    layered: set[tuple[str, Expr]] = set()
+    for nodes, start in ((exits, rounds.index), (initial, rounds.low - 1)):
+        for node in program.ancestors(nodes):
+            instruction = program[node]
+            if isinstance(instruction, State) and instruction.loop != rounds.number:
+                other = program.loops[instruction.loop]
+                arrays |= other.arrays
+                layered |= {(group, sp.expand(instruction.layer + d - start)) for group, d in other.layered}
+            elif isinstance(instruction, Matrix | Vector):
+                if node in program.layered:
+                    group, at = program.layered[node]
+                    layered.add((group, sp.expand(at - start)))
+                else:
+                    arrays.add(node)
+    return frozenset(arrays), frozenset(layered)
+
+
+def used_both_ways(context: Context, nodes: list[int]) -> set[int]:
+    """The matrices that appear with their transposes: products with them may have correlation parts."""
+    uses: dict[int, set[bool]] = {}
+    for node in context.builder.program().ancestors(nodes):
+        instruction = context.builder[node]
+        if isinstance(instruction, MatMul):
+            uses.setdefault(instruction.matrix, set()).add(instruction.transposed)
+    return {m for m, found in uses.items() if len(found) == 2}
+
+
+def is_affine(context: Context, node: int, both: set[int]) -> bool:
+    """Whether a vector is a sum of Gaussians: products, initial vectors and states."""
+    parts = linear_parts(context, context.symbol(node))
+    if parts is None:
+        return False
+    found = [context.builder[k] for k in parts[1]]
+    return not any(isinstance(i, MatMul) and i.matrix in both for i in found)
+
+
+def centred(
+    context: Context, entry: list[int], exits: list[int], initial: list[int], both: set[int]
+) -> tuple[bool, ...]:
+    """Which states have mean zero: those that start and stay so."""
+    zero = [has_mean_zero(context, k, both, set()) for k in initial]
+    while True:
+        states = {k for k, z in zip(entry, zero, strict=True) if z}
+        now = [z and has_mean_zero(context, k, both, states) for z, k in zip(zero, exits, strict=True)]
+        if now == zero:
+            return tuple(zero)
+        zero = now
+
+
+def has_mean_zero(context: Context, node: int, both: set[int], states: set[int]) -> bool:
+    """Whether a vector is a sum of centred Gaussians, the given states among them."""
+    return sums_to_zero(context, context.symbol(node), both, states)
+
+
+def sums_to_zero(context: Context, expr: Expr, both: set[int], states: set[int]) -> bool:
+    parts = linear_parts(context, expr)
+    if parts is None or not vanishes(context, parts[0], both, states):
+        return False
+    for k in parts[1]:
+        instruction = context.builder[k]
+        known = {State: k in states, MatMul: True, Vector: True}[type(instruction)]
+        if isinstance(instruction, Vector) and instruction.mean != 0:
+            return False
+        if isinstance(instruction, State) and instruction.loop != _loop_of(context, states):
+            known = context.builder.loops[instruction.loop].centred[instruction.component]
+        if not known or (isinstance(instruction, MatMul) and instruction.matrix in both):
+            return False
+    return True
+
+
+def vanishes(context: Context, constant: Expr, both: set[int], states: set[int]) -> bool:
+    """Whether a number is zero in the limit because the means in it are."""
+    zero: dict[Symbol, Expr] = {}
+    for s in constant.free_symbols & context.nodes.keys():
+        instruction = context.builder[context.nodes[s]]
+        if isinstance(instruction, Moment) and instruction.vectors and not instruction.scalars:
+            slots = {vector_slot(i): context.symbol(v) for i, v in enumerate(instruction.vectors)}
+            if sums_to_zero(context, instruction.payload.xreplace(slots), both, states):
+                zero[s] = S.Zero
+    return bool(constant.xreplace(zero) == 0)
+
+
+def _loop_of(context: Context, states: set[int]) -> int | None:
+    for k in states:
+        instruction = context.builder[k]
+        if isinstance(instruction, State):
+            return instruction.loop
+    return None

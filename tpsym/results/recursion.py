@@ -1,0 +1,208 @@
+"""Recursions over layers: each statistic of a layer in terms of those one layer before, and its first value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import sympy as sp
+from sympy import Expr, Symbol
+
+from tpsym.limit.interpret import Limit
+from tpsym.limit.states import Statistic, Unclosed, statistic
+from tpsym.program.graph import Loop
+from tpsym.program.scope import Context
+from tpsym.results.answers import Recursion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    TangentStep = Callable[[Statistic], Expr]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A value with the variances it needs to be positive and the nodes it rests on."""
+
+    value: Expr
+    conditions: frozenset[Expr]
+    nodes: frozenset[int]
+
+
+@dataclass(slots=True)
+class Recursions:
+    """The recursions of a file, found when they are asked for.
+
+    ``tangent_step`` and ``tangent_first`` compute those of tangent kernels, which need gradients.
+    """
+
+    context: Context
+    limit: Limit
+    tangent_step: TangentStep
+    tangent_first: TangentStep
+    steps: dict[Statistic, Found] = field(default_factory=dict)
+    firsts: dict[Statistic, Found] = field(default_factory=dict)
+    shifted: dict[tuple[Symbol, Expr], Expr] = field(default_factory=dict)
+
+    def loop(self, key: Statistic) -> Loop:
+        """The loop of a statistic, whose range both of its vectors share."""
+        first, second = (self.limit.program.loops[k] for k, _ in (key.first, key.second))
+        if (first.index, first.low, first.high) != (second.index, second.low, second.high):
+            raise Unclosed("two loops over layers with different ranges")
+        return first
+
+    def step(self, key: Statistic) -> Expr:
+        """The statistic at the layer ``index`` of its loop in terms of statistics one layer before.
+
+        Raises:
+            Unclosed: more than those is needed.
+        """
+        loop = self.loop(key)
+        generic = Statistic(key.kind, key.first, key.second, loop.index)
+        if generic not in self.steps:
+            self._reserve(generic)
+            if key.kind == "Theta":
+                self.steps[generic] = self._noted(lambda: self.tangent_step(generic), set())
+            else:
+                nodes = [self.limit.program.loops[k].exit[c] for k, c in (key.first, key.second)]
+                self.steps[generic] = self._moment(key, nodes)
+        return self._told(self.steps[generic])
+
+    def first(self, key: Statistic) -> Expr:
+        """The statistic before the first round."""
+        loop = self.loop(key)
+        start = Statistic(key.kind, key.first, key.second, sp.expand(loop.low - 1))
+        if start not in self.firsts:
+            if key.kind == "Theta":
+                self.firsts[start] = self._noted(lambda: self.tangent_first(start), set())
+            else:
+                nodes = [self.limit.program.loops[k].initial[c] for k, c in (key.first, key.second)]
+                self.firsts[start] = self._moment(key, nodes)
+        return self._told(self.firsts[start])
+
+    def _reserve(self, generic: Statistic) -> None:
+        """Give the statistics of a layer their names before anything inside the round takes them."""
+        own = {generic.first, generic.second}
+        for a in own:
+            for b in own:
+                statistic(self.limit, generic.kind, a, b, generic.layer)
+                statistic(self.limit, "K", a, b, generic.layer)
+
+    def _moment(self, key: Statistic, nodes: list[int]) -> Found:
+        symbols = [self.context.symbol(k) for k in nodes]
+        product = symbols[0] if key.kind == "m" else symbols[0] * symbols[1]
+        return self._noted(lambda: self.limit.mean(self.limit.series(product)).limit(), set(nodes))
+
+    def _noted(self, compute: Callable[[], Expr], nodes: set[int]) -> Found:
+        limit = self.limit
+        outside, limit.met = limit.met, set()
+        value = compute()
+        value = limit.definitions.get(value, value) if isinstance(value, Symbol) else value
+        needed = limit.program.ancestors(nodes)
+        met = limit.met.union(*(limit.node_conditions.get(k, set()) for k in needed))
+        limit.met = outside
+        return Found(value, frozenset(met), frozenset(nodes))
+
+    def _told(self, found: Found) -> Expr:
+        self.limit.met |= found.conditions
+        return found.value
+
+    # --- other layers ------------------------------------------------------------------------------
+
+    def at(self, symbol: Symbol) -> Expr:
+        """A statistic in terms of those one layer before; before the first round, its first value."""
+        key = self.limit.statistics[symbol]
+        loop = self.loop(key)
+        if sp.expand(key.layer - (loop.low - 1)) == 0:
+            return self.first(key)
+        return self.shift(self.step(key), loop.index, key.layer)
+
+    def shift(self, expr: Expr, index: Symbol, layer: Expr) -> Expr:
+        """An expression at the layer ``index`` brought to another layer."""
+        if layer == index:
+            return expr
+        return expr.xreplace({s: self._shifted(s, index, layer) for s in expr.free_symbols})
+
+    def _shifted(self, symbol: Symbol, index: Symbol, layer: Expr) -> Expr:
+        if symbol == index:
+            return layer
+        known = self.shifted.get((symbol, layer))
+        if known is not None:
+            return known
+        found: Expr = symbol
+        limit = self.limit
+        if symbol in limit.statistics:
+            key = limit.statistics[symbol]
+            at = sp.expand(key.layer.xreplace({index: layer}))
+            found = self.value_at(Statistic(key.kind, key.first, key.second, at))
+        elif symbol in self.context.layer_symbols:
+            found = self.context.layer_symbols[symbol](index, layer)
+        elif symbol in limit.definitions:
+            moved = self.shift(limit.definitions[symbol], index, layer)
+            if moved != limit.definitions[symbol]:
+                text = limit.variables.latex.get(symbol, symbol.name)
+                found = limit.variables.name(f"{symbol.name}@{layer}", text, **_assumptions(symbol))
+                limit.definitions[found] = moved
+        self.shifted[symbol, layer] = found
+        return found
+
+    def value_at(self, key: Statistic) -> Expr:
+        """The symbol of a statistic; before the first round, its value."""
+        loop = self.loop(key)
+        if sp.expand(key.layer - (loop.low - 1)) == 0:
+            return self.first(key)
+        return statistic(self.limit, key.kind, key.first, key.second, key.layer)
+
+    # --- what an expression rests on ---------------------------------------------------------------
+
+    def statistics_in(self, exprs: Iterable[Expr]) -> set[Symbol]:
+        """The statistics that expressions mention, through named values too."""
+        found: set[Symbol] = set()
+        seen: set[Symbol] = set()
+        todo = {s for e in exprs for s in e.free_symbols}
+        while todo:
+            symbol = todo.pop()
+            if symbol not in seen:
+                seen.add(symbol)
+                if symbol in self.limit.statistics:
+                    found.add(symbol)
+                elif symbol in self.limit.definitions:
+                    todo |= self.limit.definitions[symbol].free_symbols
+        return found
+
+    def closure(self, exprs: Iterable[Expr]) -> list[Statistic]:
+        """The generic statistics whose recursions determine expressions, each before those that use it."""
+        order: list[Statistic] = []
+        state: dict[Statistic, bool] = {}
+        todo = [(self.generic(s), False) for s in sorted(self.statistics_in(exprs), key=str, reverse=True)]
+        while todo:
+            key, done = todo.pop()
+            if done:
+                order.append(key)
+            elif key not in state:
+                state[key] = True
+                todo.append((key, True))
+                used = self.statistics_in([self.step(key)])
+                todo += [(self.generic(s), False) for s in sorted(used, key=str, reverse=True)]
+        return order
+
+    def generic(self, symbol: Symbol) -> Statistic:
+        """The statistic of a symbol at the layer ``index`` of its loop."""
+        key = self.limit.statistics[symbol]
+        return Statistic(key.kind, key.first, key.second, self.loop(key).index)
+
+    def recursion(self, key: Statistic) -> Recursion:
+        """A statistic with its step and its first value, as an answer states it."""
+        loop = self.loop(key)
+        before = sp.expand(loop.low - 1)
+        symbol = statistic(self.limit, key.kind, key.first, key.second, loop.index)
+        first = statistic(self.limit, key.kind, key.first, key.second, before)
+        initial = self.limit.written_out(self.first(key))
+        return Recursion(symbol, self.step(key), loop.index, loop.low, loop.high, first, initial)
+
+
+def _assumptions(symbol: Symbol) -> dict[str, bool]:
+    return {"nonnegative": True} if symbol.is_nonnegative else {"real": True}
+
+
