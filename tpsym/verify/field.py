@@ -224,7 +224,7 @@ class Field:
 
     def shifted(self, p: Poly) -> Poly:
         """``p`` with each integer symbol counted from what it is at least."""
-        if not any(e and i in self.shifts for i, e in enumerate(p.degrees())):
+        if not any(e > 0 and i in self.shifts for i, e in enumerate(p.degrees())):
             return p
         return p.compose(*(self.shifts.get(i, v) for i, v in enumerate(self.variables)))
 

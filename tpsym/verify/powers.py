@@ -54,7 +54,7 @@ def power(field: Field, base: Element, exponent: Element, *, whole: bool) -> Ele
 def units(field: Field, exponent: Element, *, counted: bool) -> list[Unit] | None:
     """The terms of an exponent that is a polynomial in integer symbols; ``counted``: all of them whole and ≥ 0."""
     p = exponent.num
-    present = [i for i, e in enumerate(p.degrees()) if e]
+    present = [i for i, e in enumerate(p.degrees()) if e > 0]
     if exponent.den != field.one or not all(_is_integer(field, i) for i in present):
         return None
     if counted:
@@ -78,7 +78,7 @@ def _is_integer(field: Field, i: int) -> bool:
 def _counted(field: Field, i: int) -> sp.Expr:
     """What the variable of an integer symbol stands for when this is counted from what it is at least."""
     lowest = field.shifts[i] - field.variables[i]
-    inner = {field.generators[j].expr: _counted(field, j) for j, e in enumerate(lowest.degrees()) if e}
+    inner = {field.generators[j].expr: _counted(field, j) for j, e in enumerate(lowest.degrees()) if e > 0}
     return sp.expand(field.generators[i].expr - expression(field, field.element(lowest)).xreplace(inner))
 
 
