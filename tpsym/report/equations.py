@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from itertools import groupby
 
 import sympy as sp
 from sympy import Expr
 
-from tpsym.report.escape import math_text, plain, tex
 from tpsym.report.latex import MathLatex
-from tpsym.report.latex_names import latex_name
 from tpsym.report.measure import width
-from tpsym.report.names import ENGLISH, split_identifier
 from tpsym.report.ordering import is_negative, ordered_terms, quotient
+from tpsym.report.remarks import remark_latex
 from tpsym.report.rows import Row
 
 LINE = 64.0
@@ -82,43 +78,12 @@ def _bracketed(expr: Expr, printer: MathLatex, room: float) -> list[str] | None:
 
 def beside(row: Row, printer: MathLatex) -> str:
     """What stands to the right of an equation: the layers it holds for, or that it is a closed form."""
-    words = words_in_math(row.remark)
+    words = remark_latex(row.remark)
     if row.range is None:
         return words
     index, low, high = (printer.doprint(e) for e in (row.range.index, row.range.low, row.range.high))
     layers = rf"\text{{for }} {index} = {low}, \dots, {high}"
     return rf"{layers}, \; {words}" if words else layers
-
-
-def words_in_math(sentence: str) -> str:
-    """A short sentence for math mode; what looks like a symbol in it, as ``σ_w²`` or ``≠``, is set as one."""
-    parts = [(symbol is None, symbol or _word(word)) for word in plain(sentence).split() for symbol in (_symbol(word),)]
-    runs = [(is_text, " ".join(part for _, part in run)) for is_text, run in groupby(parts, key=lambda p: p[0])]
-    out = ""
-    for k, (is_text, run) in enumerate(runs):
-        before, after = " " * (k > 0), " " * (k < len(runs) - 1)
-        out += rf"\text{{{before}{run}{after}}}" if is_text else run
-    return out
-
-
-def _symbol(word: str) -> str | None:
-    """A word as LaTeX if it is a letter, a name with an index, a Greek letter or a sign."""
-    if word in _SIGNS or word.isdecimal():
-        return _SIGNS.get(word, word)
-    if match := re.fullmatch(r"([^\W\d]\w*?)(?:\^(\d)|([²³]))?", word):
-        is_name = len(match[1]) == 1 or "_" in word or split_identifier(match[1])[0] in ENGLISH
-        power = match[2] or {"²": "2", "³": "3"}.get(match[3] or "")
-        tex_name = latex_name(match[1]) + (f"^{power}" if power else "")
-        return tex_name if is_name and word not in ("a", "A", "I") else None
-    tex_word = math_text(word)
-    return tex_word if not word.isascii() and tex_word.isascii() and r"\text{" not in tex_word else None
-
-
-_SIGNS = {"<": r"\lt", ">": r"\gt", "=": "=", "!=": r"\neq", "<=": r"\leq", ">=": r"\geq"}
-
-
-def _word(word: str) -> str:
-    return tex(word).replace("{,}", ",").replace("{-}", "-")
 
 
 def _fit(formula: str, room: float) -> str:

@@ -12,6 +12,7 @@ from tpsym.report.escape import html
 from tpsym.report.laws import Laws
 from tpsym.report.mathml import law_clauses, mathml
 from tpsym.report.names import unicode_name
+from tpsym.report.remarks import remark_html
 from tpsym.report.rows import Row
 from tpsym.report.verdicts import SYMBOLS, summary_line
 from tpsym.results.answers import ClaimResult
@@ -96,7 +97,7 @@ def _row(row: Row, laws: Laws) -> str:
         first, last = row.range.low, row.range.high
         layers = mathml(row.range.index, "=", first, ",", "…", ",", last, laws=laws)
         out += f" <span class='beside'>for {layers}</span>"
-    return out + (f" <span class='beside'>{html(row.remark)}</span>" if row.remark else "")
+    return out + (f" <span class='beside'>{remark_html(row.remark)}</span>" if row.remark else "")
 
 
 def _steps(report: Report) -> str:

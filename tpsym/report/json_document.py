@@ -27,12 +27,12 @@ def to_json(report: Report) -> str:
 
     ``title``, ``file``; ``answers``: ``question``, ``line``, ``left``, ``right``, ``definitions`` (each
     ``name``, ``value``, and ``for``: the layers ``index`` = ``low``, …, ``high`` it holds for, or null),
-    ``recursions`` over layers (each ``symbol`` = ``step`` for ``index`` = ``low``, …, ``high`` from
-    ``first`` = ``initial``; ``solution``, the closed form of ``symbol``, or null; ``note``),
-    ``contributions`` to a tangent kernel (each ``array``, ``value``), ``laws`` (text), ``value`` (at the
-    defaults, or null), ``note``, ``steps`` (numbers); ``steps``: ``number``, ``rule``, ``source``,
-    ``locator``, ``line`` (or null), ``before``, ``after``, ``laws``, ``note``; ``claims`` and ``summary`` as in ``tpsym verify --json``; ``sources``:
-    ``key``, ``text``, ``note``.
+    ``recursions`` over layers (each ``symbol`` = ``step`` for ``index`` = ``low``, …, ``high`` from ``first`` =
+    ``initial``; ``solution``, the closed form of ``symbol``, or null; ``note``), ``contributions`` to a tangent
+    kernel (each ``array``, ``value``), ``laws`` (text), ``value`` (at the defaults, or null), ``note``,
+    ``steps`` (numbers); ``steps``: ``number``, ``rule``, ``source``, ``locator``, ``line`` (or null),
+    ``before``, ``after``, ``laws``, ``note``; ``claims`` and ``summary`` as in ``tpsym verify --json``;
+    ``sources``: ``key``, ``text``, ``note``.
     """
     used = steps(report.answers)
     value = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd
 
@@ -64,8 +65,14 @@ def ordered_terms(expr: Expr) -> tuple[Expr, ...]:
 
     Polynomials by degree, highest first; with functions in play, terms grow in complexity and terms
     about other quantities (a bias variance) come last. A sum starts with a positive term if it has one.
+    What contains a Σ, which reaches as far as a reader lets it, closes the sum.
     """
-    terms = Add.make_args(expr)
+    sums = [t for t in Add.make_args(expr) if t.has(sp.Sum, sp.Product)]
+    terms = [t for t in Add.make_args(expr) if t not in sums]
+    return (*(_without_sums(terms) if terms else ()), *sums)
+
+
+def _without_sums(terms: Sequence[Expr]) -> tuple[Expr, ...]:
     functional = sorted((t for t in terms if _is_functional(t)), key=_functional_key)
     plain = sorted((t for t in terms if not _is_functional(t)), key=_plain_key)
     if not functional:

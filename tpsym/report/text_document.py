@@ -11,6 +11,7 @@ from tpsym.report.contents import Block, StepLine, cited, ranges, sections, step
 from tpsym.report.escape import columns, plain
 from tpsym.report.laws import Laws
 from tpsym.report.names import unicode_name
+from tpsym.report.remarks import remark_text
 from tpsym.report.rows import Range, Row
 from tpsym.report.text import law_clauses, text, wrap
 from tpsym.report.verdicts import Paint, claim_lines
@@ -82,7 +83,7 @@ def where_lines(rows: Iterable[Row], laws: Laws, *, width: int, indent: str = " 
 
 def row_lines(row: Row, laws: Laws, *, width: int, indent: str) -> list[str]:
     """A line of a where-clause with the layers it holds for; a closed form under its heading."""
-    remark = plain(row.remark)
+    remark = remark_text(row.remark)
     if row.kind == "solution":
         head = [indent + line for line in wrap(f"{remark}:", width=width - len(indent), indent="  ")]
         return head + equation_lines(row.left, row.right, laws=laws, width=width, indent=indent + "  ")
