@@ -291,8 +291,8 @@ def inner_value(context: Context, inner: Member, arguments: tuple[Value, ...], s
         raise fail("unknown-member", f"{inner.function.name} did not assign {inner.name}: its loop is empty", span)
     if isinstance(value, Family):
         if inner.indices is None:
-            return Family(f"{name}(…)", value.members)
-        return member(Family(name, value.members), inner.indices, inner.span or span)
+            return Family(f"{name}(…)", value.members, value.beyond)
+        return member(Family(name, value.members, value.beyond), inner.indices, inner.span or span)
     if inner.indices is not None:
         what = f"{name}(…) is {describe(value)} and takes no index"
         raise fail("not-indexed", what, inner.span or span, fix="drop the index")

@@ -14,6 +14,7 @@ from tpsym.limit.states import Statistic, Unclosed, statistic
 from tpsym.program.graph import Loop
 from tpsym.program.scope import Context
 from tpsym.results.answers import Recursion
+from tpsym.results.recurrence import Equation, Solution, solve_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +44,7 @@ class Recursions:
     tangent_first: TangentStep
     steps: dict[Statistic, Found] = field(default_factory=dict)
     firsts: dict[Statistic, Found] = field(default_factory=dict)
+    solved: dict[Statistic, Solution | None] = field(default_factory=dict)
     shifted: dict[tuple[Symbol, Expr], Expr] = field(default_factory=dict)
 
     def loop(self, key: Statistic) -> Loop:
@@ -193,13 +195,32 @@ class Recursions:
         return Statistic(key.kind, key.first, key.second, self.loop(key).index)
 
     def recursion(self, key: Statistic) -> Recursion:
-        """A statistic with its step and its first value, as an answer states it."""
+        """A statistic with its step and its first value, as an answer states it, solved where it can be."""
         loop = self.loop(key)
-        before = sp.expand(loop.low - 1)
-        symbol = statistic(self.limit, key.kind, key.first, key.second, loop.index)
-        first = statistic(self.limit, key.kind, key.first, key.second, before)
+        symbol, first = (self._symbol(key, layer) for layer in (loop.index, sp.expand(loop.low - 1)))
         initial = self.limit.written_out(self.first(key))
-        return Recursion(symbol, self.step(key), loop.index, loop.low, loop.high, first, initial)
+        found = self.solution(key)
+        solution, note = (found.expr, found.note) if found is not None else (None, "")
+        return Recursion(symbol, self.step(key), loop.index, loop.low, loop.high, first, initial, solution, note)
+
+    def _symbol(self, key: Statistic, layer: Expr) -> Symbol:
+        return statistic(self.limit, key.kind, key.first, key.second, layer)
+
+    # --- closed forms ------------------------------------------------------------------------------
+
+    def solution(self, key: Statistic) -> Solution | None:
+        """A generic statistic at the layer ``index`` in closed form, ``None`` where there is none."""
+        if key not in self.solved:
+            loop = self.loop(key)
+            wanted = self.closure([self._symbol(key, loop.index)])
+            equations = {self._symbol(k, loop.index): self._equation(k, loop) for k in wanted}
+            found = solve_all(equations, index=loop.index, low=loop.low)
+            self.solved |= {k: found.get(self._symbol(k, loop.index)) for k in wanted}
+        return self.solved[key]
+
+    def _equation(self, key: Statistic, loop: Loop) -> Equation:
+        step, initial = (self.limit.written_out(e) for e in (self.step(key), self.first(key)))
+        return Equation(self._symbol(key, sp.expand(loop.index - 1)), step, initial)
 
 
 def _assumptions(symbol: Symbol) -> dict[str, bool]:

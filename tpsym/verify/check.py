@@ -34,7 +34,8 @@ from tpsym.results.derive import default_inputs
 from tpsym.results.questions import LimitQuestions, questions
 from tpsym.syntax import tree
 from tpsym.syntax.format import format_expression
-from tpsym.verify.claims import Case, assumption, cases
+from tpsym.verify.cases import Case, cases
+from tpsym.verify.premises import assumption
 
 LOGIC = ("and", "or", "not")
 

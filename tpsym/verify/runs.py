@@ -25,7 +25,7 @@ from tpsym.results.questions import LimitQuestions, Quantity
 from tpsym.results.reasons import NoLimit
 from tpsym.simulate import Covariance, Mean, SimulationResult, Variance, render, terminal_progress
 from tpsym.simulate import simulate as run
-from tpsym.verify.claims import cases
+from tpsym.verify.cases import cases
 from tpsym.verify.domain import points
 from tpsym.verify.premises import Premises, assumption, domain_of
 
