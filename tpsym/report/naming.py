@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from sympy import Expr, Symbol
+from sympy import Add, Expr, Symbol, expand
 
 from tpsym.report.layer_names import Layers, layer_names
 from tpsym.report.rows import Row, ordered, recursion_rows
 from tpsym.report.subexpressions import final_names, find_parts
 from tpsym.results.answers import Answer, Recursion
+
+LARGEST = 1000
+"""Operations beyond which a step is not compared with the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class Named:
 
 def named_parts(answer: Answer) -> Named:
     """Name what repeats in the answer, its definitions and its recursions, together."""
+    answer = replace(answer, recursions=told_once(answer.recursions))
     values, numbers = _values(answer)
     stacks = _by_index(answer.recursions)
     indices = frozenset(stack[0].index.name for stack in stacks)
@@ -45,6 +49,31 @@ def named_parts(answer: Answer) -> Named:
         taken |= {row.left.name.partition("[")[0] for row in names.rows}
     expressions, layered, named = _last_names(expressions, layered, found, taken)
     return _assembled(answer, iter(expressions), named, tuple(layered))
+
+
+def told_once(recursions: Sequence[Recursion]) -> tuple[Recursion, ...]:
+    """The recursions, each in terms of those before it at the same layer: Θ_l = K_l + … rather than K_l's step."""
+    out: list[Recursion] = []
+    for k, r in enumerate(recursions):
+        step, initial = r.step, r.initial
+        for other in recursions[:k]:
+            if (other.index, other.low, other.high) == (r.index, r.low, r.high):
+                step = _in_terms_of(step, other.step, other.symbol)
+                initial = _in_terms_of(initial, other.initial, other.first)
+        out.append(replace(r, step=step, initial=initial))
+    return tuple(out)
+
+
+def _in_terms_of(expr: Expr, value: Expr, name: Symbol) -> Expr:
+    """The expression with a value of several operations, also as some of the terms of a sum, by its name."""
+    if not 3 <= value.count_ops() <= LARGEST or expr.count_ops() > LARGEST:
+        return expr
+    whole = expand(value)
+    inside = {t: expand(t) for t in Add.make_args(expr)}
+    part = [t for t, opened in inside.items() if {*Add.make_args(opened)} <= {*Add.make_args(whole)}]
+    if Add(*(inside[t] for t in part)) == whole:
+        expr = Add(name, *(t for t in inside if t not in part))
+    return expr.xreplace({value: name})
 
 
 def where_rows(named: Named) -> tuple[Row, ...]:
