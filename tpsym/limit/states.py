@@ -100,7 +100,7 @@ def mean_of(limit: Limit, node: int) -> Expr:
     return statistic(limit, "m", own, own, state.layer)
 
 
-@rule("Layer", source="Yang2019TP1", locator="Theorem 5.4, by induction over layers")
+@rule("Layer", source="Yang2019TP1", locator="NETSOR Master Theorem, by induction over layers")
 def z_state(limit: Limit, node: int) -> Series:
     """The state after a round is Gaussian with the moments of that layer, or enters through these alone."""
     gaussian = limit.variables.raw(node)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 from sympy import Expr, Function, Symbol
@@ -26,10 +26,11 @@ from tpsym.program.values import (
     VectorValue,
     describe,
 )
-from tpsym.results.answers import Answer, Notation, needed
+from tpsym.results.answers import Answer, Notation, Recursion, needed
+from tpsym.results.kernel_entries import tangent_entry
 from tpsym.results.numbers import decimal
 from tpsym.results.questions import LimitQuestions
-from tpsym.results.reasons import NoLimit
+from tpsym.results.reasons import NoLimit, reasons
 from tpsym.syntax import tree
 from tpsym.syntax.format import format_expression
 
@@ -141,9 +142,35 @@ def _kernel_answers(
     pairs = [(inputs[0], inputs[0])] + ([(inputs[0], inputs[1])] if len(inputs) > 1 else [])
     for (first, x), (second, y) in pairs:
         side.forget()
-        value = side.kernel(kernel, x, y, span)
+        value, parts = kernel_value(side, kernel, (x, y), span)
         name = _named(side, f"{text}({first}, {second})")
-        yield _build(model, side, text, name, value, span, told)
+        with reasons(span):
+            recursions = recursions_of(side, value)
+        answer = _build(model, side, text, name, value, span, told)
+        yield replace(answer, contributions=parts, recursions=recursions)
+
+
+def kernel_value(
+    side: LimitQuestions, kernel: Kernel, inputs: tuple[Value, Value], span: Span
+) -> tuple[Expr, tuple[tuple[str, Expr], ...]]:
+    """An entry of a kernel, and for a tangent kernel its summands by trained array."""
+    if kernel.kind != "ntk":
+        return side.kernel(kernel, *inputs, span), ()
+    found = tangent_entry(side, kernel, inputs, span)
+    assert found is not None
+    factor = side.context.n**found.exponent
+    return factor * found.value, tuple((name, factor * part) for name, part in found.parts)
+
+
+def recursions_of(side: LimitQuestions, value: Expr) -> tuple[Recursion, ...]:
+    """The recursions over layers that a value rests on; their rounds count as asked about."""
+    keys = side.recursions.closure([value])
+    found = tuple(side.recursions.recursion(key) for key in keys)
+    for key in keys:
+        nodes = side.recursions.nodes(key)
+        side.asked |= nodes
+        side.cite(*(side.context.symbol(k) for k in nodes))
+    return found
 
 
 def default_inputs(scope: Scope) -> list[tuple[str, Value]]:

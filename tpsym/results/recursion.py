@@ -10,7 +10,7 @@ import sympy as sp
 from sympy import Expr, Symbol
 
 from tpsym.limit.interpret import Limit
-from tpsym.limit.states import Statistic, Unclosed, statistic
+from tpsym.limit.states import Statistic, Unclosed, statistic, z_state
 from tpsym.program.graph import Loop
 from tpsym.program.scope import Context
 from tpsym.results.answers import Recursion
@@ -64,11 +64,12 @@ class Recursions:
         generic = Statistic(key.kind, key.first, key.second, loop.index)
         if generic not in self.steps:
             self._reserve(generic)
+            nodes = [self.limit.program.loops[k].exit[c] for k, c in (key.first, key.second)]
             if key.kind == "Theta":
-                self.steps[generic] = self._noted(lambda: self.tangent_step(generic), set())
+                self.steps[generic] = self._noted(lambda: self.tangent_step(generic), set(nodes))
             else:
-                nodes = [self.limit.program.loops[k].exit[c] for k, c in (key.first, key.second)]
                 self.steps[generic] = self._moment(key, nodes)
+            self.limit.record(z_state.rule, max(nodes), self._symbol(key, loop.index), self.steps[generic].value)
         return self._told(self.steps[generic])
 
     def first(self, key: Statistic) -> Expr:
@@ -76,12 +77,19 @@ class Recursions:
         loop = self.loop(key)
         start = Statistic(key.kind, key.first, key.second, sp.expand(loop.low - 1))
         if start not in self.firsts:
+            nodes = [self.limit.program.loops[k].initial[c] for k, c in (key.first, key.second)]
             if key.kind == "Theta":
-                self.firsts[start] = self._noted(lambda: self.tangent_first(start), set())
+                self.firsts[start] = self._noted(lambda: self.tangent_first(start), set(nodes))
             else:
-                nodes = [self.limit.program.loops[k].initial[c] for k, c in (key.first, key.second)]
                 self.firsts[start] = self._moment(key, nodes)
         return self._told(self.firsts[start])
+
+    def nodes(self, key: Statistic) -> set[int]:
+        """The nodes that the recursion of a generic statistic was read off."""
+        before = Statistic(key.kind, key.first, key.second, sp.expand(self.loop(key).low - 1))
+        self.step(key)
+        self.first(key)
+        return set(self.steps[key].nodes | self.firsts[before].nodes)
 
     def _reserve(self, generic: Statistic) -> None:
         """Give the statistics of a layer their names before anything inside the round takes them."""

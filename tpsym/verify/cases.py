@@ -16,7 +16,7 @@ from tpsym.program.arithmetic import plain
 from tpsym.program.calls import require_available
 from tpsym.program.elaborate import Model
 from tpsym.program.evaluate import assignments, evaluate
-from tpsym.program.scope import Context
+from tpsym.program.scope import Context, Scope
 from tpsym.program.values import GaussianLaw, Scalar, Value, VectorValue, describe
 from tpsym.results.questions import LimitQuestions
 from tpsym.results.reasons import NoLimit
@@ -55,10 +55,16 @@ def cases(model: Model, side: LimitQuestions, claim: tree.Claim) -> Iterator[Cas
             tolerance = number(context, error, right_node.error)
             right_node = right_node.value
         right = evaluate(context, right_node, inner)
-        names = [c.index.id for c in claim.clauses]
+        names = [c.index.id for c in claim.clauses if scope_value(inner, c.index.id)]
         instance = ", ".join(f"{n} = {value.expr}" for n in names if isinstance(value := inner.find(n), Scalar))
         yield Case(node.ops[0], plain(context, left, node.operands[0].span),
                    plain(context, right, right_node.span), tolerance, premises, instance, node.span)
+
+
+def scope_value(scope: Scope, name: str) -> bool:
+    """Whether an index has a number for its value, not a symbol."""
+    value = scope.find(name)
+    return isinstance(value, Scalar) and bool(value.expr.is_Integer)
 
 
 def number(context: Context, value: Value, node: tree.Expr) -> Fraction:
