@@ -19,9 +19,10 @@ from sympy.core.relational import Relational
 
 from tpsym import functions as fn
 from tpsym.gauss.balls import NAN, REAL, Ball, holds, power, rational_power
+from tpsym.gauss.enclosures import enclosure
 from tpsym.gauss.existence import may_diverge
 from tpsym.gauss.expectation import E
-from tpsym.gauss.quadrature import NotRigorousError, OutOfTimeError, integrate
+from tpsym.gauss.quadrature import NotRigorousError, OutOfTimeError
 
 NOTHING: Mapping[sp.Symbol, sp.Expr] = MappingProxyType({})
 NO_FUNCTIONS: Mapping[str, Callable[..., sp.Expr]] = MappingProxyType({})
@@ -155,7 +156,7 @@ class Evaluation:
         self.done.update({s: self(e) for e, s in inner.items() if body.has(s)})
         covariance = node.covariance.xreplace(self.rationals)
         try:
-            return integrate(body, covariance, self, deadline=self.deadline)
+            return enclosure(body, covariance, self, deadline=self.deadline)
         except NotRigorousError:
             if not self.estimates or may_diverge(body, node.variables, covariance):
                 return NAN
