@@ -16,18 +16,23 @@ from tpsym.report.rows import Row
 LINE = 64.0
 """Letters that fit on a line of the article's text block, by the estimate of :mod:`measure`."""
 
+FULL_LINE = 79.0
+"""Letters of a typical formula that fill the line, by the same estimate."""
+
 
 def align(rows: Sequence[tuple[str, str, Sequence[str]]]) -> str:
     """An ``align*`` of rows (left side, relation, lines); what is still too wide is scaled down to fit."""
     lines: list[str] = []
+    margin = max((width(left) for left, _, _ in rows if width(left) <= LINE / 3), default=0.0)
+    share = f"[{min(0.92, 0.95 - (margin + 2) / FULL_LINE):.2f}]"
     for left, relation, pieces in rows:
         long = width(left) > LINE / 3
         room = LINE - 4 if long else LINE - width(left)
         if long:
             lines.append(f"{_fit(left, LINE)} &")
             left = ""
-        lines.append(f"{left} &{relation} {_fit(pieces[0], room)}")
-        lines += [rf"&\quad {_fit('{}' + p, room - 2)}" for p in pieces[1:]]
+        lines.append(f"{left} &{relation} {_fit(pieces[0], room, share)}")
+        lines += [rf"&\quad {_fit('{}' + p, room - 2, share)}" for p in pieces[1:]]
     return "\\begin{align*}\n  " + " \\\\\n  ".join(lines) + "\n\\end{align*}"
 
 
@@ -86,5 +91,5 @@ def beside(row: Row, printer: MathLatex) -> str:
     return rf"{layers}, \; {words}" if words else layers
 
 
-def _fit(formula: str, room: float) -> str:
-    return rf"\tpfit{{{formula}}}" if width(formula) > room else formula
+def _fit(formula: str, room: float, share: str = "") -> str:
+    return rf"\tpfit{share}{{{formula}}}" if width(formula) > room else formula

@@ -13,6 +13,7 @@ from tpsym.report.latex import MathLatex, law_parts
 from tpsym.report.latex_names import latex_name
 from tpsym.report.measure import width
 from tpsym.report.names import unicode_name
+from tpsym.report.remarks import remark_latex
 from tpsym.report.rows import Row
 from tpsym.report.verdicts import summary_line
 from tpsym.results.answers import ClaimResult, Notation
@@ -46,10 +47,12 @@ PREAMBLE = r"""\documentclass[10pt,a4paper,fleqn]{article}
 \definecolor{tprefuted}{HTML}{B2182B}
 \definecolor{tpundecided}{HTML}{8A6D00}
 \definecolor{tpgray}{gray}{0.45}
+\providecommand{\lt}{<}
+\providecommand{\gt}{>}
 \newsavebox{\tpbox}
 % A formula too wide for the line, scaled down to it.
-\newcommand{\tpfit}[1]{\sbox{\tpbox}{$\displaystyle #1$}%
-  \ifdim\wd\tpbox>0.92\linewidth\resizebox{0.92\linewidth}{!}{\usebox{\tpbox}}\else\usebox{\tpbox}\fi}
+\newcommand{\tpfit}[2][0.92]{\sbox{\tpbox}{$\displaystyle #2$}%
+  \ifdim\wd\tpbox>#1\linewidth\resizebox{#1\linewidth}{!}{\usebox{\tpbox}}\else\usebox{\tpbox}\fi}
 % A character outside ASCII in a listing, as wide as the others.
 \newcommand{\tpchar}[1]{\makebox[0.525em][c]{#1}}
 % A character without a glyph, by its code point.
@@ -95,8 +98,12 @@ def _with_remark(row: Row, printer: MathLatex) -> list[str]:
     if not remark:
         return lines
     joined = rf"{lines[-1]} \qquad {remark}"
-    fits = width(str(printer.doprint(row.left)) + joined) <= LINE
-    return [*lines[:-1], joined] if fits else [*lines, remark]
+    if width(str(printer.doprint(row.left)) + joined) <= LINE:
+        return [*lines[:-1], joined]
+    if width(remark) > LINE - 20:
+        sentence = remark_latex(row.remark, running=True)
+        remark = rf"\parbox[t]{{0.7\linewidth}}{{\raggedright {sentence}}}"
+    return [*lines, remark]
 
 
 def _title(report: Report) -> str:

@@ -72,6 +72,8 @@ def _token(tokens: list[str], at: int) -> tuple[float, int]:
     if token in (r"\operatorname", r"\mathrm", r"\text", r"\mathbb", r"\mathcal", r"\hat", r"\dot", r"\sqrt"):
         size, at = _argument(tokens, at + 1)
         return size + (1.6 if token == r"\sqrt" else 0), at
+    if token == r"\parbox":  # its width is given
+        return 40.0, _argument(tokens, _argument(tokens, at + 4)[1])[1]
     if token in (r"\begin", r"\end"):
         return 0.8, _argument(tokens, at + 1)[1]
     if token in _EMPTY or token.isspace() or token in "&}":

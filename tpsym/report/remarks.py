@@ -22,14 +22,17 @@ def remark_text(sentence: str) -> str:
     )
 
 
-def remark_latex(sentence: str) -> str:
-    r"""The sentence for math mode: ``\text{for }\sigma_w^2/2 \neq 1``."""
+def remark_latex(sentence: str, *, running: bool = False) -> str:
+    r"""The sentence for math mode, ``\text{for }\sigma_w^2/2 \neq 1``, or as running text that can be broken."""
     words = [(True, _latex(w)) if _is_formula(w) else (False, _running(w)) for w in _words(sentence)]
     runs = [(formula, " ".join(w for _, w in run)) for formula, run in groupby(words, key=lambda w: w[0])]
     out = ""
     for k, (formula, run) in enumerate(runs):
         before, after = " " * (k > 0), " " * (k < len(runs) - 1)
-        out += run if formula else rf"\text{{{before}{run}{after}}}"
+        if running:
+            out += f"${run}$" if formula else f"{before}{run}{after}"
+        else:
+            out += run if formula else rf"\text{{{before}{run}{after}}}"
     return out
 
 
