@@ -79,6 +79,24 @@ FORMULAS = [
     (Function("E")(c**2), "E[c²]", r"\mathbb{E}[c^2]"),
     (acos(c) ** 2, "acos(c)²", r"\arccos^2 c"),
     (Rational(-3, 2), "−3/2", r"-\frac{3}{2}"),
+    ((sw**2 / 2) ** (layer - 1), "(σ_w²/2)^(l−1)", r"(\sigma_w^2/2)^{l - 1}"),
+    (sw ** (2 * layer - 2), "σ_w^(2·(l−1))", r"\sigma_w^{2 (l - 1)}"),
+    (
+        sb**2 * (q ** (layer + 1) - 1) / (q / 2 - 1),
+        "σ_b²·(q^(l+1) − 1)/(q/2 − 1)",
+        r"\frac{\sigma_b^2 (q^{l + 1} - 1)}{q/2 - 1}",
+    ),
+    ((1 + q / L) ** L, "(1 + q/L)^L", "(1 + q/L)^L"),
+    (
+        sb**2 * sp.Sum(q**layer, (layer, 1, L - 1)) + q,
+        "q + σ_b²·(Σ[l = 1..L−1] q^l)",
+        r"q + \sigma_b^2 \sum_{l=1}^{L - 1} q^l",
+    ),
+    (
+        sp.Product(1 + q / layer, (layer, 1, L)),
+        "Π[l = 1..L] (q/l + 1)",
+        r"\prod_{l=1}^{L} \left(\frac{q}{l} + 1\right)",
+    ),
 ]
 
 NAMES = [
@@ -94,6 +112,16 @@ NAMES = [
     ("nngp(f)(x, y)", "nngp(f)(x, y)", r"\operatorname{nngp}(f)(x, y)"),
     ("E[g^2]", "E[g²]", r"\mathbb{E}[g^2]"),
     ("#7", "#7", r"\#7"),
+    ("q*", "q*", "q^{*}"),
+    ("chi_1*", "χ₁*", r"\chi_1^{*}"),
+    ("a*b", "a·b", r"a\,b"),
+    ("rho[l]", "ρ[l]", r"\rho_l"),
+    ("Theta[h[l-1]](x, y)", "Θ[h[l−1]](x, y)", r"\Theta_{h_{l-1}}(x, y)"),
+    ("K[h[l, 2], h[l, 3]](x, y)", "K[h[l,2],h[l,3]](x, y)", r"K_{h_{l,2},h_{l,3}}(x, y)"),
+    ("∂h[2](x)", "∂h₂(x)", r"\partial h_2(x)"),
+    ("Zhat(W[2].T ∂h[2](x))", "Ẑ(W₂ᵀ ∂h₂(x))", r"\hat{Z}^{W_2^{\top}\,\partial h_2(x)}"),
+    ("dh", "dh", r"\mathrm{dh}"),
+    ("delta", "δ", r"\delta"),
 ]
 
 
@@ -149,3 +177,10 @@ def test_squared_norms() -> None:
 
 def test_superscripts_are_not_stacked() -> None:
     assert latex(Symbol("Z(h)") ** 2) == "(Z^{h})^2"
+
+
+def test_sums_are_sums_in_mathml() -> None:
+    total = sp.Sum(q**layer, (layer, 1, L - 1))
+    out = mathml(total, laws=Laws.of(total))
+    assert "<munderover><mo>∑</mo>" in out
+    assert "<mtext>" not in out

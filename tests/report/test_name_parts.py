@@ -38,6 +38,10 @@ CASES = {
     "scaled correlation": ([relu_kernel(q, s, 2 * c)], [KERNEL]),
     "second order": ([second_order(q, s, c)], ["q·s/(2π)·((π − θ)·(1 + 2·cos(θ)²) + 3·sin(θ)·cos(θ))"]),
     "two orders": ([relu_kernel(q, s, c), T * quarter(q, s, c)], [KERNEL, "Θ·(π − θ)/(2π)"]),
+    "orders in one sum": (
+        [relu_kernel(q, s, c) + (T + sb) * quarter(q, s, c)],
+        ["(π − θ)·(Θ + σ_b)/(2π) + " + KERNEL],
+    ),
     "a lone quarter stays": ([quarter(q, s, c)], ["1/4 + asin(c/√(q·s))/(2π)"]),
     "erf stays": ([2 / pi * asin(2 * c / sqrt((1 + 2 * q) * (1 + 2 * s)))], ["2/π·asin(2c/√((1 + 2q)·(1 + 2s)))"]),
     "inner products": (

@@ -80,4 +80,5 @@ def _is_formula(word: str) -> bool:
     names = re.findall(r"[^\W\d]\w*", bare)
     if not names or word in ("a", "A", "I") or not re.fullmatch(r"[\w^/*+\-()\[\], ∂]+[\w\])]", " " + bare):
         return False
-    return all(len(n) == 1 or "_" in n or split_identifier(n)[0] in ENGLISH or re.search(r"\d$", n) for n in names)
+    heads = [split_identifier(n)[0] for n in names]
+    return all(len(head) == 1 or head in ENGLISH or "_" in n for n, head in zip(names, heads, strict=True))
