@@ -15,7 +15,9 @@ from tpsym.gauss.degenerate import dependencies
 from tpsym.gauss.existence import existing
 from tpsym.gauss.expectation import E, bound
 from tpsym.gauss.generators import tidied_root
+from tpsym.gauss.homogeneous import homogeneous
 from tpsym.gauss.parameters import Parameters
+from tpsym.gauss.ratios import blocks, has_ratio, ratio_mean, separated
 from tpsym.gauss.rebase import Problem, rebased
 from tpsym.gauss.rewrite import Rewriter
 from tpsym.gauss.shape import Shape, reduce_shape
@@ -40,7 +42,33 @@ def expect(integrand: Expr, variables: Sequence[Symbol], covariance: Sequence[Se
     """
     names = tuple(raw(i) for i in range(len(variables)))
     body = renamed(as_expr(integrand), dict(zip(variables, names, strict=True)))
-    problem = prepared(Problem(body, names, [[as_expr(c) for c in row] for row in covariance]))
+    rows = [[as_expr(c) for c in row] for row in covariance]
+    ratios, body = separated(homogeneous(body, names), names)
+    if not ratios:
+        return without_ratios(Problem(body, names, rows))
+    alone = len(ratios) == 1 and body == 0
+    parts = [mean_of_ratio(term, names, rows, alone=alone) for term in ratios]
+    parts += [without_ratios(Problem(body, names, rows))] if body != 0 else []
+    return Reduction(sp.Add(*(p.value for p in parts)), tuple(dict.fromkeys(r for p in parts for r in p.rules)))
+
+
+def mean_of_ratio(term: Expr, names: Sequence[Symbol], rows: Sequence[Sequence[Expr]], *, alone: bool) -> Reduction:
+    """E[term] of a product with powers of quadratic forms, as means of its independent groups of factors."""
+    value, groups = blocks(term, names, rows)
+    rules: dict[str, None] = {"independence": None} if len(groups) > 1 else {}
+    for group in groups:
+        if has_ratio(group, names):
+            value *= ratio_mean(group, names, rows, alone=alone)
+            continue
+        part = without_ratios(Problem(group, tuple(names), rows))
+        value *= part.value
+        rules.update(dict.fromkeys(part.rules))
+    return Reduction(value, tuple(rules))
+
+
+def without_ratios(problem: Problem) -> Reduction:
+    """The mean by the rules."""
+    problem = prepared(problem.restricted())
     body = existing(problem.body, problem.variables, problem.rows)
     symbols = Parameters()
     matrix = symbols.covariance(problem.rows)

@@ -60,7 +60,9 @@ def curvature(expr: Expr, variables: Sequence[Symbol]) -> sp.Matrix | None:
 
 
 def may_diverge(body: Expr, variables: Sequence[Symbol], covariance: sp.Matrix) -> bool:
-    """Whether an exponential in the body may grow faster than the density falls: sampling would find a number."""
+    """Whether an exponential may grow too fast or a denominator be too small: sampling would find a number."""
+    if may_be_too_small(body, variables):
+        return True
     for part in body.atoms(sp.exp):
         argument = part.args[0]
         if argument.free_symbols.isdisjoint(variables) or (-argument).is_nonnegative:
@@ -73,6 +75,25 @@ def may_diverge(body: Expr, variables: Sequence[Symbol], covariance: sp.Matrix) 
         if degree > 2 or (degree == 2 and not exists(-sp.hessian(argument, variables), covariance)):
             return True
     return False
+
+
+def may_be_too_small(body: Expr, variables: Sequence[Symbol]) -> bool:
+    """Whether negative powers of polynomials may not be integrable: 2a must stay below the rank of the form."""
+    total, least = sp.S.Zero, None
+    for part in body.atoms(sp.Pow):
+        base = part.base
+        if not part.exp.is_negative or base.free_symbols.isdisjoint(variables) or not base.is_polynomial(*variables):
+            continue
+        constant = base.xreplace(dict.fromkeys(variables, sp.S.Zero))
+        hessian = sp.hessian(base, variables)
+        form = hessian.free_symbols.isdisjoint(variables) and is_semidefinite(hessian)
+        centred = all(base.diff(v).xreplace(dict.fromkeys(variables, sp.S.Zero)) == 0 for v in variables)
+        if form and centred and constant.is_positive:
+            continue
+        rank = hessian.rank() if form and centred and any(hessian) else 1
+        total += -part.exp * (2 if form and centred and any(hessian) else 1)
+        least = rank if least is None else min(least, rank)
+    return least is not None and bool(total >= least)
 
 
 def is_semidefinite(matrix: sp.Matrix) -> bool:

@@ -19,7 +19,9 @@ LIKE_ARGUMENT = (fn.relu, sp.Abs, fn.leaky_relu)
 
 def homogeneous(expr: Expr, variables: Sequence[Symbol]) -> Expr:
     """The expression with positive factors taken out of what is homogeneous in its argument."""
-    if expr.free_symbols.isdisjoint(variables) or not any(f.has(sp.Pow) for f in expr.atoms(*LIKE_ONE, *LIKE_ARGUMENT)):
+    if expr.free_symbols.isdisjoint(variables) or not any(
+        f.has(sp.Pow) for f in expr.atoms(*LIKE_ONE, *LIKE_ARGUMENT, fn.delta)
+    ):
         return expr
     return pulled(expr, tuple(variables))
 
@@ -30,10 +32,12 @@ def pulled(expr: Expr, variables: tuple[Symbol, ...]) -> Expr:
     if expr.is_polynomial(*variables):
         return expr
     args = [pulled(a, variables) if isinstance(a, Expr) else a for a in expr.args]
-    if isinstance(expr, LIKE_ONE + LIKE_ARGUMENT):
+    if isinstance(expr, (*LIKE_ONE, *LIKE_ARGUMENT, fn.delta)):
         positive, rest = without_positive(args[0], variables)
         if positive != 1:
             head = expr.func(rest, *args[1:])
+            if isinstance(expr, fn.delta):
+                return head / positive
             return head if isinstance(expr, LIKE_ONE) else positive * head
     return expr.func(*args) if args != list(expr.args) else expr
 

@@ -10,7 +10,7 @@ from flint import arb, arb_mat, ctx, fmpq, fmpq_mat
 
 from tpsym.gauss.balls import Ball
 from tpsym.gauss.factored import Affine, Product, Quadratic, factored
-from tpsym.gauss.members import Exact, Members, Switch, exact_number, mean
+from tpsym.gauss.members import Exact, Members, Switch, as_ball, exact_number, mean
 from tpsym.gauss.quadrature import Law, NotRigorousError
 from tpsym.gauss.quotient_bounds import FormBound, Moments, Power
 from tpsym.gauss.quotients import Tilted, inverse_of, quotient_mean
@@ -23,13 +23,26 @@ QUOTIENT_BITS = (0, 64, 30)
 def mixed_mean(body: sp.Expr, law: Law, value: Value, *, deadline: float | None = None) -> Ball:
     """E[body] as a ball; raises :class:`NotRigorousError` if it is not of this kind."""
     body, law = without_dependent(body, law)
-    terms = factored(body, law.variables)
     total = arb(0)
-    for term in terms:
-        total += Setting(term, law, value, deadline).mean()
+    for term in factored(body, law.variables):
+        # under a strong damping small variances are differences of large numbers
+        bits = ctx.prec if term.quotients else 0
+        with ctx.workprec(ctx.prec + bits):
+            part = Setting(term, law, exactly(value), deadline, ctx.prec - bits).mean()
+        total += part
     if not total.is_finite():
         raise NotRigorousError("no finite enclosure")
     return total
+
+
+def exactly(value: Value) -> Value:
+    """The value; a rational number to the precision that is asked for now."""
+
+    def of(expr: sp.Expr) -> Ball:
+        number = exact_number(expr)
+        return value(expr) if number is None else as_ball(number)
+
+    return of
 
 
 def without_dependent(body: sp.Expr, law: Law) -> tuple[sp.Expr, Law]:
@@ -53,12 +66,13 @@ def without_dependent(body: sp.Expr, law: Law) -> tuple[sp.Expr, Law]:
 
 @dataclass(frozen=True)
 class Setting:
-    """One term under one law."""
+    """One term under one law; ``bits`` of accuracy are asked for."""
 
     term: Product
     law: Law
     value: Value
     deadline: float | None
+    bits: int
 
     def mean(self) -> Ball:
         """The mean of the term."""
@@ -81,7 +95,7 @@ class Setting:
         if len(term.quotients) >= len(QUOTIENT_BITS):
             raise NotRigorousError("too many quotients")
         tilted, moments = self.tilted(members, rows, forms, switches)
-        goal = 2.0 ** -min(ctx.prec, QUOTIENT_BITS[len(term.quotients)])
+        goal = 2.0 ** -min(self.bits, QUOTIENT_BITS[len(term.quotients)])
         return scale * quotient_mean(tilted, moments, goal, deadline=self.deadline)
 
     @property
@@ -94,7 +108,7 @@ class Setting:
         """The law in the coordinates that the quotients depend on, and the bounds for it."""
         matrices = [exact_matrix(q) for q, _ in self.term.quotients]
         basis, pivots = row_space([line for m in matrices for line in m.tolist()])
-        span = [[as_arb(c) for c in line] for line in basis]
+        span = [[as_ball(c) for c in line] for line in basis]
         k = arb_mat(between(span, self.covariance, span))
         precision = inverse_of(k)
         size = len(rows)
@@ -103,7 +117,7 @@ class Setting:
         held = [coordinates(e, basis, pivots) for e in members.exact]
         for m, c in enumerate(held):
             for i in range(len(basis)) if c is not None else ():
-                inside[m, i] = as_arb(c[i])  # type: ignore[index]
+                inside[m, i] = as_ball(c[i])  # type: ignore[index]
         explained = inside * k * inside.transpose()
         zero = arb(0)
         residual = [
@@ -115,7 +129,7 @@ class Setting:
             Power(
                 self.value(a),
                 self.constant(q),
-                arb_mat([[as_arb(m[i, j]) for j in pivots] for i in pivots]),
+                arb_mat([[as_ball(m[i, j]) for j in pivots] for i in pivots]),
                 r.rank,
                 r.smallest(r.covariance),
                 trace(r.covariance * r.matrix).upper(),
@@ -143,8 +157,8 @@ class Setting:
         found = {}
         for i, r in enumerate(ranges):
             c = coordinates(form, r.basis, r.pivots)
-            if c is not None:
-                line = arb_mat([[as_arb(x) for x in c]])
+            if c is not None and form is not None and not form[-1]:
+                line = arb_mat([[as_ball(x) for x in c]])
                 found[i] = (line * r.inverse * line.transpose())[0, 0].upper()
         return found
 
@@ -162,10 +176,10 @@ class Range:
     @classmethod
     def of(cls, matrix: fmpq_mat, covariance: Sequence[Sequence[Ball]]) -> Range:
         basis, pivots = row_space(matrix.tolist())
-        inner = arb_mat([[as_arb(matrix[i, j]) for j in pivots] for i in pivots])
+        inner = arb_mat([[as_ball(matrix[i, j]) for j in pivots] for i in pivots])
         if not definite(inner):
             raise NotRigorousError("a quotient of what is no sum of squares")
-        span = [[as_arb(c) for c in line] for line in basis]
+        span = [[as_ball(c) for c in line] for line in basis]
         return cls(basis, pivots, inner, inner.inv(), arb_mat(between(span, covariance, span)))
 
     @property
@@ -184,7 +198,7 @@ def joint(ranges: Sequence[Range], covariance: Sequence[Sequence[Ball]]) -> list
     stacked = [line for r in ranges for line in r.basis]
     if fmpq_mat(stacked).rank() < len(stacked):
         return None
-    span = [[as_arb(c) for c in line] for line in stacked]
+    span = [[as_ball(c) for c in line] for line in stacked]
     precision = inverse_of(arb_mat(between(span, covariance, span)))
     found, start = [], 0
     for n, r in enumerate(ranges):
@@ -212,10 +226,6 @@ def exact_matrix(q: Quadratic) -> fmpq_mat:
     return fmpq_mat(numbers)
 
 
-def as_arb(x: fmpq) -> Ball:
-    return arb(x.p) / arb(x.q)
-
-
 def row_space(rows: list[list[fmpq]]) -> tuple[list[list[fmpq]], list[int]]:
     """A basis in echelon form, and its pivots."""
     echelon, rank = fmpq_mat(rows).rref()
@@ -224,8 +234,8 @@ def row_space(rows: list[list[fmpq]]) -> tuple[list[list[fmpq]], list[int]]:
 
 
 def coordinates(form: Exact | None, basis: Sequence[Sequence[fmpq]], pivots: Sequence[int]) -> list[fmpq] | None:
-    """The centred form in the basis, None if it is not known to lie in its span."""
-    if form is None or form[-1]:
+    """The form without its constant in the basis, None if it is not known to lie in its span."""
+    if form is None:
         return None
     found = [form[p] for p in pivots]
     for j, c in enumerate(form[:-1]):

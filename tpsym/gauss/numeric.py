@@ -293,15 +293,18 @@ def value(
     limit: int = 2048,
     deadline: float | None = None,
 ) -> tuple[Numeric, int]:
-    """The value, and how many digits are certain; precision grows until ``digits`` are, up to ``limit``."""
-    bits = max(64, int(digits * 3.33) + 24)
+    """The value, and how many digits are certain; precision grows until ``digits`` are, up to ``limit``.
+
+    Integrals in several dimensions are found to a fixed accuracy: where more precision does not help, it ends.
+    """
+    bits, before = max(64, int(digits * 3.33) + 24), 0
     while True:
         found = enclose(expr, values, definitions=definitions, functions=functions, bits=bits, deadline=deadline)
         certain = certain_digits(found.value)
         late = deadline is not None and time.monotonic() > deadline
-        if certain >= digits or not found.rigorous or bits * 2 > limit or late:
+        if certain >= digits or not found.rigorous or bits * 2 > limit or late or 0 < certain <= before:
             return found, certain
-        bits *= 2
+        bits, before = bits * 2, certain
 
 
 def certain_digits(x: Ball) -> int:
