@@ -261,7 +261,8 @@ class Limit:
                     value = sp.Add(*(c * self._covariance[q] for q, c in parts))
                 # a hat that only enters a sum needs no name of its own
                 self._covariance[pair] = value if any(raw) else self.name_value(value, pair)
-        self._covariance[top] = self.name_value(self._covariance[top], top)
+        if not all(isinstance(self.program[self.variables.owner[g]], State) for g in top):
+            self._covariance[top] = self.name_value(self._covariance[top], top)
         return self._covariance[top]
 
     def hat_covariance(self, a: Symbol, b: Symbol) -> Expr:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import sympy as sp
 from sympy import Expr, S, Symbol
 
-from tpsym.program.graph import Program
+from tpsym.program.graph import Program, Source, source
 from tpsym.program.instructions import MatMul, Matrix, State, Vector
 from tpsym.program.labels import node_label
 from tpsym.syntax.alphabet import fold
@@ -60,7 +60,7 @@ class Variables:
     program: Program
     latex: dict[Symbol, str] = field(default_factory=dict)
     forms: dict[Symbol, Mapping[Symbol, Expr]] = field(default_factory=dict)
-    sources: dict[Symbol, frozenset[tuple[object, ...]]] = field(default_factory=dict)
+    sources: dict[Symbol, frozenset[Source]] = field(default_factory=dict)
     layers: dict[Symbol, frozenset[Layered]] = field(default_factory=dict)
     owner: dict[Symbol, int] = field(default_factory=dict)
     names: dict[str, Symbol] = field(default_factory=dict)
@@ -171,20 +171,14 @@ class Layered:
     upto: bool
 
 
-def sources(program: Program, raw: int) -> frozenset[tuple[object, ...]]:
+def sources(program: Program, raw: int) -> frozenset[Source]:
     """What a raw Gaussian may be correlated with others through, symbolic layers apart."""
     instruction = program[raw]
-    if not isinstance(instruction, State):
-        return frozenset({family(program, raw)})
-    loop = program.loops[instruction.loop]
-    found: set[tuple[object, ...]] = {("loop", loop.statement)}
-    for array in loop.arrays:
-        own = program[array]
-        if isinstance(own, Vector):
-            found.add(family(program, array))
-        else:
-            found |= {("matrix", array, False), ("matrix", array, True)}
-    return frozenset(found)
+    if isinstance(instruction, State):
+        loop = program.loops[instruction.loop]
+        return loop.sources | {("loop", loop.statement)}
+    assert isinstance(instruction, MatMul | Vector)
+    return frozenset({source(instruction)})
 
 
 def layers(program: Program, raw: int) -> frozenset[Layered]:
@@ -207,15 +201,6 @@ def apart(a: Layered, b: Layered) -> bool:
     if a.upto or b.upto:
         return bool((-gap if a.upto else gap).is_positive)
     return bool(gap == 0 or gap.is_nonzero)
-
-
-def family(program: Program, raw: int) -> tuple[object, ...]:
-    """What a raw Gaussian is correlated within: a matrix in one orientation, or an initial family."""
-    instruction = program[raw]
-    if isinstance(instruction, MatMul):
-        return ("matrix", instruction.matrix, instruction.transposed)
-    assert isinstance(instruction, Vector)
-    return ("initial", instruction.family)
 
 
 def variance_factor(matrix: Matrix, *, transposed: bool) -> Expr:

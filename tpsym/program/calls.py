@@ -255,7 +255,10 @@ def run(context: Context, function: Function, arguments: tuple[Value, ...], span
 
     scope = Scope(function.scope, {p.id: a for p, a in zip(definition.parameters, arguments, strict=True)})
     suffix = "(" + ", ".join(label_of(context, a) for a in arguments) + ")"
+    if "·" in suffix and context.suffixes:
+        suffix += context.suffixes[-1]
     context.calls.append(function.name)
+    context.suffixes.append(suffix)
     # A function is a part of the program wherever it is asked about: no limits inside.
     limit, context.limit = context.limit, None
     try:
@@ -267,6 +270,7 @@ def run(context: Context, function: Function, arguments: tuple[Value, ...], span
     finally:
         context.limit = limit
         context.calls.pop()
+        context.suffixes.pop()
     instance = Instance(scope, result)
     context.instances[key] = instance
     return instance

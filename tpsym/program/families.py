@@ -25,7 +25,7 @@ def add_layers(context: Context, target: tree.Target, keys: tuple[Key, ...], sco
     """Let a family have members at every layer of a symbolic range, made by ``make`` on demand."""
     (symbol,) = {s for k in keys if not isinstance(k, int) for s in k.free_symbols}
     ends = context.ranges[symbol]
-    name = next(n for n, v in scope.names.items() if isinstance(v, Scalar) and v.expr == symbol)
+    name = next(n for n in scope.known() if scope.find(n) == Scalar(symbol))
     known = context.scope.names.get(target.name.id)
     family = known if isinstance(known, Family) else Family(target.name.text, {})
     group = f"{target.name.id}[{', '.join(str(k) if isinstance(k, int) else '·' for k in keys)}]"

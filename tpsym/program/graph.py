@@ -30,6 +30,17 @@ if TYPE_CHECKING:
     Graph = nx.DiGraph[int]
 
 
+Source = tuple[object, ...]
+"""What Gaussians are correlated within: a matrix in one orientation, or an initial family."""
+
+
+def source(instruction: MatMul | Vector) -> Source:
+    """Where the randomness of a product or of an initial vector comes from."""
+    if isinstance(instruction, MatMul):
+        return ("matrix", instruction.matrix, instruction.transposed)
+    return ("initial", instruction.family)
+
+
 @dataclass(frozen=True, slots=True)
 class Loop:
     """A loop over layers whose last round is a symbol: the graph holds one round of it, at the layer ``index``.
@@ -37,8 +48,9 @@ class Loop:
     ``statement`` identifies the loop in the file: loops of one statement differ in the inputs of the network.
     By component, ``entry`` are the states one layer before, ``exit`` what the round makes of them and ``initial``
     the vectors before the first round, ``low``; ``names`` is what they are called, with the index left open as
-    ``{}``, which is the layer plus one of the ``offsets``. ``arrays`` are the initial arrays that the rounds
-    share, ``layered`` those of each round: pairs of a family and the distance of its index from the layer.
+    ``{}``, which is the layer plus one of the ``offsets``. ``sources`` are the matrices and initial
+    families that the rounds share, as :func:`source` gives them, ``layered`` the arrays of each round: pairs of a
+    family and the distance of its index from the layer.
     ``gaussian`` says that the states are Gaussian, ``centred`` which of them have mean zero.
     """
 
@@ -51,7 +63,7 @@ class Loop:
     entry: tuple[int, ...]
     exit: tuple[int, ...]
     initial: tuple[int, ...]
-    arrays: frozenset[int]
+    sources: frozenset[Source]
     layered: frozenset[tuple[str, Expr]]
     gaussian: bool
     centred: tuple[bool, ...]

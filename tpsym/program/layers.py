@@ -16,8 +16,8 @@ from sympy import Expr, S, Symbol
 
 from tpsym.errors import fail
 from tpsym.program.evaluate import evaluate, index_key
-from tpsym.program.graph import Loop, layer_text
-from tpsym.program.instructions import MatMul, Matrix, Moment, State, Vector, vector_slot
+from tpsym.program.graph import Loop, Source, layer_text, source
+from tpsym.program.instructions import MatMul, Moment, State, Vector, vector_slot
 from tpsym.program.linear import linear_parts
 from tpsym.program.messages import not_available
 from tpsym.program.names import mentioned
@@ -267,37 +267,38 @@ def described(rounds: Rounds) -> Loop:
     entry = [context.materialize(rounds.carried(i, index - 1)) for i in numbers]
     exits = [context.materialize(rounds.result(i, index)) for i in numbers]
     initial = [context.materialize(c.initial) for c in rounds.components]
-    arrays, layered = shared(rounds, exits, initial)
+    fixed, layered = shared(rounds, exits, initial)
     both = used_both_ways(context, [*exits, *initial])
     gaussian = all(is_affine(context, k, both) for k in (*exits, *initial))
     return Loop(
         rounds.statement.span.line, index, rounds.low, rounds.high, *names(rounds), tuple(entry), tuple(exits),
-        tuple(initial), arrays, layered, gaussian, centred(context, entry, exits, initial, both),
+        tuple(initial), fixed, layered, gaussian, centred(context, entry, exits, initial, both),
     )
 
 
 def shared(
     rounds: Rounds, exits: list[int], initial: list[int]
-) -> tuple[frozenset[int], frozenset[tuple[str, Expr]]]:
-    """The initial arrays behind the states: those of all rounds, and those of each round by distance."""
+) -> tuple[frozenset[Source], frozenset[tuple[str, Expr]]]:
+    """The randomness behind the states: that of all rounds, and the arrays of each round by distance."""
     context = rounds.context
     program = context.builder.program()
-    arrays: set[int] = set()
+    fixed: set[Source] = set()
     layered: set[tuple[str, Expr]] = set()
     for nodes, start in ((exits, rounds.index), (initial, rounds.low - 1)):
         for node in program.ancestors(nodes):
             instruction = program[node]
             if isinstance(instruction, State) and instruction.loop != rounds.number:
                 other = program.loops[instruction.loop]
-                arrays |= other.arrays
+                fixed |= other.sources | {("loop", other.statement)}
                 layered |= {(group, sp.expand(instruction.layer + d - start)) for group, d in other.layered}
-            elif isinstance(instruction, Matrix | Vector):
-                if node in program.layered:
-                    group, at = program.layered[node]
+            elif isinstance(instruction, MatMul | Vector):
+                array = instruction.matrix if isinstance(instruction, MatMul) else node
+                if array in program.layered:
+                    group, at = program.layered[array]
                     layered.add((group, sp.expand(at - start)))
                 else:
-                    arrays.add(node)
-    return frozenset(arrays), frozenset(layered)
+                    fixed.add(source(instruction))
+    return frozenset(fixed), frozenset(layered)
 
 
 def used_both_ways(context: Context, nodes: list[int]) -> set[int]:

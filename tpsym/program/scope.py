@@ -121,6 +121,7 @@ class Context:
     parametrization: str = "standard"
     limit: LimitSide | None = None
     calls: list[str] = field(default_factory=list)
+    suffixes: list[str] = field(default_factory=list)
     instances: dict[Any, Any] = field(default_factory=dict)
     overrides: Mapping[str, Expr] = field(default_factory=dict)
     declared: dict[str, int] = field(default_factory=dict)

@@ -45,7 +45,7 @@ class Recursions:
     steps: dict[Statistic, Found] = field(default_factory=dict)
     firsts: dict[Statistic, Found] = field(default_factory=dict)
     solved: dict[Statistic, Solution | None] = field(default_factory=dict)
-    shifted: dict[tuple[Symbol, Expr], Expr] = field(default_factory=dict)
+    shifted: dict[tuple[Symbol, Symbol, Expr], Expr] = field(default_factory=dict)
 
     def loop(self, key: Statistic) -> Loop:
         """The loop of a statistic, whose range both of its vectors share."""
@@ -137,7 +137,7 @@ class Recursions:
     def _shifted(self, symbol: Symbol, index: Symbol, layer: Expr) -> Expr:
         if symbol == index:
             return layer
-        known = self.shifted.get((symbol, layer))
+        known = self.shifted.get((symbol, index, layer))
         if known is not None:
             return known
         found: Expr = symbol
@@ -154,7 +154,7 @@ class Recursions:
                 text = limit.variables.latex.get(symbol, symbol.name)
                 found = limit.variables.name(f"{symbol.name}@{layer}", text, **_assumptions(symbol))
                 limit.definitions[found] = moved
-        self.shifted[symbol, layer] = found
+        self.shifted[symbol, index, layer] = found
         return found
 
     def value_at(self, key: Statistic) -> Expr:

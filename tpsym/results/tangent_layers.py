@@ -202,7 +202,7 @@ class TangentLayers:
         loop = self.limit.program.loops[instruction.loop]
         gradient = found.vectors[state]
         nodes = [self.context.nodes[s] for s in gradient.free_symbols if s in self.context.nodes]
-        others = [*loop.initial, *loop.exit, *loop.arrays]
+        others = [*loop.initial, *loop.exit]
         if not direct and not all(is_gradient(self.limit.program, k, others, self.limit.parities) for k in nodes):
             raise Unclosed(f"the gradient of {self.limit.label(state)} is not odd in an independent readout, so that "
                            f"backpropagation through the layers is not independent of them; {ADVICE}")
