@@ -17,6 +17,7 @@ from tpsym.gauss.expectation import E, bound
 from tpsym.gauss.generators import tidied_root
 from tpsym.gauss.homogeneous import homogeneous
 from tpsym.gauss.parameters import Parameters
+from tpsym.gauss.probits import without_many_erfs
 from tpsym.gauss.ratios import blocks, has_ratio, ratio_mean, separated
 from tpsym.gauss.rebase import Problem, rebased
 from tpsym.gauss.rewrite import Rewriter
@@ -106,7 +107,7 @@ def independent(problem: Problem) -> Problem:
     """Dependent variables eliminated, then the integrand rewritten."""
     problem = problem.restricted()
     body = problem.body.xreplace(dependencies(problem.variables, problem.rows))
-    return Problem(Rewriter(problem.variables)(body), problem.variables, problem.rows).restricted()
+    return Problem(Rewriter(problem.variables)(without_many_erfs(body)), problem.variables, problem.rows).restricted()
 
 
 def substituted(value: Expr, values: dict[Symbol, Expr], *, variances: Collection[Expr]) -> Expr:

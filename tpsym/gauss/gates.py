@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 
-from flint import arb, ctx
+from flint import arb, arb_mat, ctx
 
-from tpsym.gauss.balls import Ball, arcsine, normal_distribution
+from tpsym.gauss.balls import NAN, Ball, arcsine, normal_distribution
 from tpsym.gauss.quadrature import NotRigorousError, OutOfTimeError
 
 LEVELS = 3
@@ -96,6 +96,8 @@ class Reduction:
 
     def slope(self, gates: Sequence[Gate], r: Matrix, t: Ball, bits: int) -> Ball:
         """The derivative along the path."""
+        if len(gates) == 4 and all(g.threshold.is_zero() for g in gates):
+            return slope_of_four(gates, r, t)
         total = arb(0)
         for i, j in combinations(range(len(gates)), 2):
             if r[i][j].is_zero():
@@ -105,6 +107,27 @@ class Reduction:
             weight = density(a.threshold, b.threshold, t * r[i][j])
             total += r[i][j] * a.jump * b.jump * weight * self.mean(left, inner, bits)
         return total
+
+
+PAIRS = tuple(((i, j), tuple(k for k in range(4) if k not in (i, j))) for i, j in combinations(range(4), 2))
+
+
+def slope_of_four(gates: Sequence[Gate], r: Matrix, t: Ball) -> Ball:
+    """The derivative for four centred gates: −P_kl/√(P_kk P_ll) with P = R(t)⁻¹ is the correlation given the others."""
+    try:
+        p = arb_mat([[x if i == j else t * x for j, x in enumerate(row)] for i, row in enumerate(r)]).inv()
+    except ZeroDivisionError:
+        return NAN
+    scale = [1 / p[k, k].sqrt() for k in range(4)]
+    total, two_pi = arb(0), 2 * arb.pi()
+    for (i, j), (k, m) in PAIRS:
+        if r[i][j].is_zero():
+            continue
+        rho = t * r[i][j]
+        inner = gates[k].mean * gates[m].mean
+        inner += gates[k].jump * gates[m].jump * arcsine(-p[k, m] * scale[k] * scale[m]) / two_pi
+        total += r[i][j] * gates[i].jump * gates[j].jump * inner / (1 - rho * rho).sqrt()
+    return total / two_pi
 
 
 def product(factors: Iterator[Ball]) -> Ball:
@@ -221,22 +244,32 @@ def panel_error(strip: Strip, far: float, near: float, gates: Sequence[Gate], go
     r"""The error of Gauss–Legendre on a panel with as many points as bring it below the goal, and their number.
 
     For complex t = x + iy the density is integrable with ∫|density| = ∏ (1 + y²λ²/(1+xλ)²)^{1/4} over the
-    eigenvalues λ of R − I. With A the distance from the middle to the ends of the strip, at distance 15A/16
-    from the middle that is at most (1 + 16²)^{n/4}; so by Cauchy's estimate the derivative is at most
-    16/A times it, on the ellipse of major half-axis 7A/8. A function bounded by M on the ellipse of
-    parameter ρ has Chebyshev coefficients 2Mρ^{−k}; those from k = 2N on, k even, are each misjudged by
-    at most 4: the error is at most 8M ρ^{−2N}/(1 − ρ^{−2}).
+    eigenvalues λ of R − I. With A the distance from the middle to the ends of the strip, where x is at least
+    eA away from them |λ/(1+xλ)| ≤ 1/(eA). So on the ellipse of half-axes a = (1 − 2e)A and b the derivative is,
+    by Cauchy's estimate on discs of radius eA, at most (1 + (b + eA)²/(eA)²)^{n/4}/(eA). A function bounded
+    by M on the ellipse of parameter ρ has Chebyshev coefficients 2Mρ^{−k}; those from k = 2N on, k even, are
+    each misjudged by at most 4: the error is at most 8M ρ^{−2N}/(1 − ρ^{−2}).
     """
     half, middle = (arb(far) - near) / 2, (arb(far) + near) / 2
-    a = min(1 - middle - strip.low, middle + (arb(strip.high) - 1))
-    ratio = a * 7 / (8 * half)
-    rho = ratio + (ratio * ratio - 1).sqrt()
-    largest = product(g.bound for g in gates) * (arb(257).log() * len(gates) / 4).exp() * 16 / a
-    scale = 8 * half * largest / (1 - rho**-2)
-    count = 2
-    while count < 400 and not scale * rho ** (-2 * count) < goal:
-        count += 1
-    return (scale * rho ** (-2 * count)).upper(), count
+    distance = min(1 - middle - strip.low, middle + (arb(strip.high) - 1))
+    bound = product(g.bound for g in gates)
+    best: tuple[Ball, int] | None = None
+    for sixteenths in (1, 2, 3, 4):
+        e = distance * sixteenths / 16
+        ratio = (distance - 2 * e) / half
+        if not ratio > 1.05:
+            continue
+        root = (ratio * ratio - 1).sqrt()
+        rho = ratio + root
+        largest = bound * ((1 + (root * half / e + 1) ** 2).log() * len(gates) / 4).exp() / e
+        scale = 8 * half * largest / (1 - rho**-2)
+        count = 2
+        while count < 400 and not scale * rho ** (-2 * count) < goal:
+            count += 1
+        if best is None or count < best[1]:
+            best = ((scale * rho ** (-2 * count)).upper(), count)
+    assert best is not None, "panels are short beside their distance to the ends"
+    return best
 
 
 def rest(strip: Strip, gates: Sequence[Gate], r: Matrix) -> Ball:
