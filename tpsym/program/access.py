@@ -20,6 +20,7 @@ from tpsym.program.values import (
     Member,
     Operator,
     RowLetter,
+    Theory,
     Unavailable,
     Value,
     VectorValue,
@@ -96,6 +97,8 @@ def attribute(context: Context, node: tree.Attribute, scope: Scope) -> Value:
     match base, node.name:
         case Operator(), "T":
             return transpose(base, node.span)
+        case Theory(find=find), name:
+            return find(context, name, node.span)
         case VectorValue(), "T":
             one = sp.S.One
             return Operator(((one, (RowLetter(base.expr),)),), Finite("1", one), base.dimension)

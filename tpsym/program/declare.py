@@ -81,7 +81,7 @@ def declare_size(context: Context, node: tree.Size) -> None:
         if node.kind == "width":
             context.scope.names[name.id] = width(context, name, value)
             continue
-        size = count(context, name, value)
+        size = count(context, name, None if node.kind == "depth" and context.open_depths else value)
         if node.kind == "dim":
             context.scope.names[name.id] = Finite(name.text, size)
         else:

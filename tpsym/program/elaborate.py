@@ -50,14 +50,18 @@ class Model:
         return self.file.title.text if self.file.title else ""
 
 
-def elaborate(file: tree.File, *, overrides: Mapping[str, Expr] = NOTHING) -> Model:
+def elaborate(
+    file: tree.File, *, overrides: Mapping[str, Expr] = NOTHING, open_depths: bool = False
+) -> Model:
     """Elaborate a file; ``overrides`` replaces defaults of parameters, dims and depths by name.
+
+    With ``open_depths`` depths are symbols even where the file gives them a value.
 
     Raises:
         TpError: the first mistake, with its place.
     """
     outermost = Scope(None, constants(), elsewhere(file))
-    context = Context(scope=Scope(outermost), overrides=overrides, source=file.source)
+    context = Context(scope=Scope(outermost), overrides=overrides, source=file.source, open_depths=open_depths)
     assumptions: list[tree.Assume] = []
     questions: list[tree.Derive] = []
     claims: list[tree.Claim] = []

@@ -14,7 +14,6 @@ LATER: Mapping[str, str] = MappingProxyType({
     "exact": "an exact expectation at finite n",
     "scaling": "the analysis of scaling exponents",
     "mup": "the maximal update parametrisation",
-    "meanfield": "mean field theory",
     "sgd": "the optimizer sgd",
     "signsgd": "the optimizer signsgd",
     "adam": "the optimizer adam",
@@ -23,7 +22,7 @@ LATER: Mapping[str, str] = MappingProxyType({
 })
 """Names of the language whose meaning is not available yet."""
 
-LIMIT_NAMES = ("Z", "Zhat", "Zdot", "lim", "nngp", "ntk", "E")
+LIMIT_NAMES = ("Z", "Zhat", "Zdot", "lim", "nngp", "ntk", "meanfield", "E")
 
 
 def unresolved(node: Any, known: frozenset[str]) -> Iterator[tuple[tree.Name, bool]]:

@@ -132,6 +132,7 @@ class Context:
     indices: set[Symbol] = field(default_factory=set)
     layer_symbols: dict[Symbol, Callable[[Symbol, Expr], Expr]] = field(default_factory=dict)
     source: str = ""
+    open_depths: bool = False
 
     @property
     def n(self) -> Symbol:

@@ -170,6 +170,18 @@ class Kernel:
     function: Function | Member
 
 
+Attributes = Callable[[Any, str, Span], Any]
+"""The value of an attribute, from the context, its name and its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Theory:
+    """``meanfield(f)``: what is known of a network by attributes."""
+
+    function: Function
+    find: Attributes = field(compare=False)
+
+
 @dataclass(frozen=True, slots=True)
 class GaussianLaw:
     """The law N(mean, variance) of a scalar."""
@@ -217,7 +229,7 @@ class Condition:
 
 Value = (
     Scalar | VectorValue | Data | Operator | Family | Function | Member | Nonlinearity | Kernel
-    | GaussianLaw | Macro | Unavailable | ListValue | Condition | Finite | Dimension
+    | Theory | GaussianLaw | Macro | Unavailable | ListValue | Condition | Finite | Dimension
 )
 
 _KINDS: Mapping[type, str] = {
@@ -227,6 +239,7 @@ _KINDS: Mapping[type, str] = {
     Member: "an inner value of a function (call it on an input)",
     Nonlinearity: "a nonlinearity",
     Kernel: "a kernel (call it on two inputs)",
+    Theory: "a mean field theory (ask for one of its numbers, as in meanfield(f).chi)",
     GaussianLaw: "a Gaussian law",
     ListValue: "a list",
     Condition: "a condition",

@@ -22,12 +22,14 @@ from tpsym.program.values import (
     GaussianLaw,
     Kernel,
     Scalar,
+    Theory,
     Value,
     VectorValue,
     describe,
 )
 from tpsym.results.answers import Answer, Notation, Recursion, needed
 from tpsym.results.kernel_entries import tangent_entry
+from tpsym.results.meanfield_answers import numbers, statements, theory
 from tpsym.results.numbers import decimal
 from tpsym.results.questions import LimitQuestions
 from tpsym.results.reasons import NoLimit, reasons
@@ -80,6 +82,9 @@ def _answer(model: Model, side: LimitQuestions, question: tree.Derive, told: set
         side.telling = False
     if isinstance(value, Kernel):
         yield from _kernel_answers(model, side, value, text, question.span, told)
+        return
+    if isinstance(value, Theory):
+        yield from _theory_answers(side, value, text, question.span, told)
         return
     left, right, note = _equation(side, value, text, question.value)
     yield _build(model, side, text, left, right, question.span, told, note=note)
@@ -148,6 +153,17 @@ def _kernel_answers(
             recursions = recursions_of(side, value)
         answer = _build(model, side, text, name, value, span, told)
         yield replace(answer, contributions=parts, recursions=recursions)
+
+
+def _theory_answers(
+    side: LimitQuestions, value: Theory, text: str, span: Span, told: set[int]
+) -> Iterable[Answer]:
+    found = theory(side, value.function, span)
+    digits = numbers(side, value.function, found)
+    for statement in statements(found):
+        number = digits.get(str(statement.left)) if not statement.right.is_Rational else None
+        yield Answer(text, statement.left, statement.right, (), new_steps(side, told), span, note=statement.note,
+                     value=number)
 
 
 def kernel_value(

@@ -23,8 +23,9 @@ from tpsym.results.meanfield_laws import (
     variance_law,
 )
 from tpsym.results.meanfield_maps import C, LayerMaps, NoDerivativeError, Q, at_one, derivative, substituted
-from tpsym.results.meanfield_numbers import Numbers, Phase, evaluate
+from tpsym.results.meanfield_numbers import evaluate
 from tpsym.results.meanfield_series import NoExpansionError
+from tpsym.results.meanfield_values import Numbers, Phase
 from tpsym.results.meanfield_zero import polished, vanishes
 
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
 
 import sympy as sp
 from flint import arb, ctx
@@ -15,71 +14,20 @@ from sympy import Expr, Symbol
 
 from tpsym.errors import fail
 from tpsym.gauss.balls import NAN, Ball
-from tpsym.gauss.numeric import Numeric, certain_digits, enclose
+from tpsym.gauss.numeric import Numeric, enclose
 from tpsym.results.meanfield_algebra import fixed_point
 from tpsym.results.meanfield_floats import compiled
 from tpsym.results.meanfield_maps import LayerMaps, NoDerivativeError, at_one, derivative, substituted
 from tpsym.results.meanfield_roots import Map, is_negative, reaches, root, settled
 from tpsym.results.meanfield_series import NoExpansionError
+from tpsym.results.meanfield_values import Numbers, Phase, Quantity, exact
 from tpsym.results.meanfield_zero import polished, vanishes
 
-Phase = Literal["ordered", "chaotic", "critical", "undecided"]
 STARTS = (1.0, 0.01, 100.0)
 """Initial variances; the first that leads to a finite one decides."""
 
 LARGEST = 1000
 """Denominators of the rational numbers tried as exact fixed points."""
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """A number, with its closed form where there is one (∞ allowed); see :class:`Numeric` for ``rigorous``."""
-
-    number: Numeric
-    exact: Expr | None = None
-
-    @property
-    def certain(self) -> int:
-        """Decimal digits that are certain."""
-        return certain_digits(self.number.value)
-
-    def text(self, digits: int = 15) -> str:
-        """The decimals that are certain, at most ``digits``; ``oo`` for ∞."""
-        if self.exact in (sp.oo, sp.S.Zero):
-            return str(self.exact)
-        shown = str(self.number.value.str(max(1, min(digits, self.certain)), radius=False))
-        if self.certain < 1:
-            shown = str(self.number.value)
-        return shown if self.number.rigorous else f"{shown} (estimated error)"
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """What a deep network does at one choice of parameters.
-
-    ``variance`` is q*, ``correlation`` c*, ``chi``, ``chi_parallel`` and ``chi_correlation`` the slopes of the
-    correlation map at 1, of the variance map at q* and of the correlation map at c*; the depths are −1/log of
-    the last two. ``None`` is what does not exist or was not found: ``notes`` say which. ``every_variance``: each
-    variance is kept, so there is no one q*.
-    """
-
-    phase: Phase
-    variance: Quantity | None
-    correlation: Quantity | None
-    chi: Quantity | None
-    chi_parallel: Quantity | None
-    chi_correlation: Quantity | None
-    correlation_depth: Quantity | None
-    variance_depth: Quantity | None
-    every_variance: bool = False
-    notes: tuple[str, ...] = ()
-
-
-def exact(value: Expr, bits: int) -> Quantity:
-    """A quantity in closed form."""
-    if value in (sp.oo, -sp.oo):
-        return Quantity(Numeric(NAN, True), value)
-    return Quantity(enclose(value, {}, bits=bits), value)
 
 
 def settings(maps: LayerMaps, values: Mapping[Symbol, Expr]) -> dict[Symbol, Expr]:
@@ -126,7 +74,7 @@ class _Evaluation:
 
     def __post_init__(self) -> None:
         self.notes: list[str] = []
-        self.every = False
+        self.every = self.reached = False
 
     def __call__(self) -> Numbers:
         variance = self._variance()
@@ -136,7 +84,7 @@ class _Evaluation:
         correlation, at_correlation = self._correlation(phase, variance, chi) if self.wanted else (None, None)
         depths = (self._depth(at_correlation), self._depth(parallel))
         slopes = (chi, parallel, at_correlation)
-        return Numbers(phase, variance, correlation, *slopes, *depths, self.every, tuple(self.notes))
+        return Numbers(phase, variance, correlation, *slopes, *depths, self.every, self.reached, tuple(self.notes))
 
     # the variance ---------------------------------------------------------------------------------
 
@@ -144,7 +92,7 @@ class _Evaluation:
         """The fixed point that iteration from q = 1 is attracted to."""
         maps, known = self.maps, fixed_point(self.maps)
         if known.every:
-            self.every = True
+            self.every = self.reached = True
             self.notes.append("every variance is a fixed point")
             return None
         f = Map(maps.q, maps.variance, self._slope(), 0.0, math.inf, {})
@@ -166,7 +114,7 @@ class _Evaluation:
         """F(q) > q for all q ≥ 1 where it is so at 1 and there is no fixed point beyond."""
         gap = enclose(substituted(self.maps.variance, {self.maps.q: sp.S.One}) - 1, {}, bits=self.bits)
         beyond = [c for c in candidates if not enclose(c, {}, bits=self.bits).value < 1]
-        proved = complete and not beyond and gap.rigorous and gap.value > 0
+        self.reached = proved = bool(complete and not beyond and gap.rigorous and gap.value > 0)
         self.notes.append("the variance grows without bound" + ("" if proved else ", as far as can be seen"))
         return Quantity(Numeric(NAN, proved), sp.oo)
 
@@ -180,7 +128,8 @@ class _Evaluation:
             exact_one = self._exact_near(f, float(number.value.mid()), [])
             found = exact_one if exact_one is not None else found
         slow = found.exact == 0 and f.slope is not None and vanishes(substituted(f.slope, {f.symbol: found.exact}) - 1)
-        if not (self._is_concave(f) if slow else reaches(f, start, found.number.value)):
+        self.reached = (start <= 1 and self._is_concave(f)) if slow else reaches(f, start, found.number.value)
+        if not self.reached:
             self.notes.append(f"that iteration from q = {start:g} converges to this fixed point is not proved")
         return found
 

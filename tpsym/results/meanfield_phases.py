@@ -30,7 +30,8 @@ class PhaseDiagram:
 
     ``x`` and ``y`` are what the axes show, such as σ_w²; ``chi[i][j]`` belongs to ``ys[i]`` and ``xs[j]``. ``edge``
     are points of the edge of chaos (where q* attracts) computed from its closed form ``curve`` (x and y as functions
-    of q*, or one point); it is empty where there is none: the edge is then only the line χ = 1 of the grid.
+    of q*, or one point), with (nan, nan) between pieces; it is empty where there is no closed form, and the edge only
+    the line χ = 1 of the grid.
     """
 
     x: Expr
@@ -156,14 +157,22 @@ def _points(
     if not any(c.has(Q) for c in curve):
         q = q[:1]
     xs, ys = (tabulated(c, [Q])(q) for c in curve)
-    inside = np.isfinite(xs) & np.isfinite(ys)
+    keep = np.isfinite(xs) & np.isfinite(ys)
     for values, (low, high) in zip((xs, ys), ranges, strict=True):
         margin = 0.02 * (high - low)
-        inside &= (values >= max(low - margin, 0 if squared else -np.inf)) & (values <= high + margin)
-    q, xs, ys = q[inside], xs[inside], ys[inside]
+        keep &= (values >= max(low - margin, 0 if squared else -np.inf)) & (values <= high + margin)
     try:
         slope = tabulated(derivative(maps.variance, maps.q), symbols)
-        keep = np.abs(slope(q, *(np.sqrt((xs, ys)) if squared else (xs, ys)))) <= 1 + 1e-9
+        # at q* = 0 the slope is exactly one where an odd function turns critical
+        keep &= np.abs(slope(q, *(np.sqrt(np.maximum((xs, ys), 0)) if squared else (xs, ys)))) <= 1 + 1e-9
     except NoDerivativeError:
-        keep = np.ones(len(q), dtype=bool)
-    return tuple((float(a), float(b)) for a, b in zip(xs[keep], ys[keep], strict=True))
+        pass
+    if len(q) > 1:
+        keep &= np.append(keep[1:], False) | np.append(False, keep[:-1])
+    points: list[tuple[float, float]] = []
+    for a, b, kept in zip(xs, ys, keep, strict=True):
+        if kept:
+            points.append((float(a), float(b)))
+        elif points and not np.isnan(points[-1][0]):
+            points.append((np.nan, np.nan))
+    return tuple(points[:-1] if points and np.isnan(points[-1][0]) else points)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import sympy as sp
 from sympy import Expr, S, Symbol
@@ -43,6 +44,9 @@ from tpsym.results.recursion import Recursions
 from tpsym.results.tangent_layers import TangentLayers
 from tpsym.syntax import tree
 
+if TYPE_CHECKING:
+    from tpsym.results.meanfield import MeanField
+
 Handler = Callable[[Context, tree.Call, Scope], Value]
 
 
@@ -78,6 +82,7 @@ class LimitQuestions:
     telling: bool = False
     told_means: set[Expr] = field(default_factory=set)
     theorems: dict[Theorem, None] = field(default_factory=dict)
+    theories: dict[Function, MeanField] = field(default_factory=dict)
     tangents: TangentLayers = field(init=False)
     recursions: Recursions = field(init=False)
 
@@ -93,6 +98,7 @@ class LimitQuestions:
             "lim": self.lim,
             "nngp": self.kernel_of,
             "ntk": self.kernel_of,
+            "meanfield": self.mean_field,
             "$kernel": self.kernel_entry,
         }
         return handlers.get(name)
@@ -241,6 +247,11 @@ class LimitQuestions:
         if not found.gaussian:
             raise NoLimit("the limit is random and not Gaussian", span)
         return GaussianLaw(mean(self.limit, [found]), covariance(self.limit, found, found))
+
+    def mean_field(self, context: Context, node: tree.Call, scope: Scope) -> Value:
+        from tpsym.results.meanfield_answers import ask
+
+        return ask(self, node, scope)
 
     # --- kernels -----------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import sympy as sp
 from sympy import Expr, Symbol
 
 from tpsym.limit.interpret import Limit
-from tpsym.limit.states import Statistic, Unclosed, statistic, z_state
+from tpsym.limit.states import Kind, Statistic, Unclosed, Vector2, statistic, z_state
 from tpsym.program.graph import Loop
 from tpsym.program.scope import Context
 from tpsym.results.answers import Recursion
@@ -201,6 +201,10 @@ class Recursions:
         """The statistic of a symbol at the layer ``index`` of its loop."""
         key = self.limit.statistics[symbol]
         return Statistic(key.kind, key.first, key.second, self.loop(key).index)
+
+    def value_symbol(self, kind: Kind, first: Vector2, second: Vector2, layer: Expr) -> Symbol:
+        """The symbol of a statistic."""
+        return statistic(self.limit, kind, first, second, layer)
 
     def recursion(self, key: Statistic) -> Recursion:
         """A statistic with its step and its first value, as an answer states it, solved where it can be."""

@@ -26,6 +26,7 @@ from tpsym.program.values import (
     Macro,
     Member,
     Scalar,
+    Theory,
     Value,
     VectorValue,
     describe,
@@ -106,7 +107,7 @@ def check_answer(model: Model, side: LimitQuestions, value: Value, node: tree.Ex
             check_limit(model, value, node.span, f"lim({text})")
             if expr in (sp.S.NaN, sp.S.ComplexInfinity):
                 raise fail("undefined-value", "this has no value", node.span)
-        case GaussianLaw() | VectorValue():
+        case GaussianLaw() | VectorValue() | Theory():
             pass
         case _:
             what = f"cannot derive {describe(value)}"
