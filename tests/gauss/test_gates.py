@@ -181,3 +181,22 @@ def test_inclusion_and_exclusion() -> None:
     signs = enclose(E(sp.Mul(*(sp.sign(z) for z in Z[:4])), rows), {})
     assert signs.rigorous
     assert (signs.value - total).contains(0)
+
+
+@pytest.mark.parametrize("n", [4, 6])
+def test_products_of_many_sigmoids_are_few_means(n: int) -> None:
+    """(1 ± erf)/2 stays a probit: the number of unevaluated means does not double with every factor."""
+    rows = [[sp.Symbol(f"k{min(i, j)}{max(i, j)}", real=True) for j in range(n)] for i in range(n)]
+    body = sp.Mul(*((1 + erf(z)) / 2 for z in Z[: n - 1]), (1 - erf(Z[n - 1])) / 2)
+    found = expect(body, Z[:n], rows).value
+    assert len(found.atoms(E)) <= 2 * n
+    at = {c: Rational(2) if i == j else Rational(1, 2 + i + j) for i, row in enumerate(rows) for j, c in enumerate(row)}
+    there, direct = ball(found.xreplace(at), {}), ball(E(body, [[at[c] for c in row] for row in rows]), {})
+    assert there.rad() < 1e-7
+    assert (there - direct).contains(0)
+
+
+def test_three_sigmoids_keep_their_closed_form() -> None:
+    rows = equicorrelated(3, Rational(1, 3))
+    found = expect(sp.Mul(*((1 + erf(z)) / 2 for z in Z[:3])), Z[:3], rows).value
+    assert found == Rational(1, 8) + 3 * sp.asin(Rational(2, 9)) / (4 * pi)

@@ -114,6 +114,17 @@ def test_two_positions_leave_only_signs() -> None:
     assert (found - signs).contains(0)
 
 
+def test_coefficients_that_are_not_rational() -> None:
+    """Forms are then compared by identity alone; two positive multiples of one form are still one direction."""
+    h, m, v = batch(4)
+    rows = covariance(4)
+    for k in (sqrt(2), sp.pi):
+        found = number(relu(k * h[0]) ** 2 * step(h[1] - k * h[2]) * (h[0] - m) ** 2 / v, rows)
+        plain = number(relu(h[0]) ** 2 * step(h[1] - k * h[2]) * (h[0] - m) ** 2 / v, rows)
+        assert (found - ball(k**2, {}) * plain).contains(0)
+        assert found.rad() < 1e-12
+
+
 @pytest.mark.parametrize("n", [3, 6])
 def test_squares_of_normalised_values_sum_to_the_size_of_the_batch(n: int) -> None:
     h, m, v = batch(n)
@@ -248,3 +259,12 @@ def test_what_cancels_is_not_called_divergent() -> None:
 def test_equal_values_have_no_variance_to_divide_by() -> None:
     with pytest.raises(DivergentExpectation):
         expect(normalised(relu, 0, batch(2)), H[:2], [[1, 1], [1, 1]])
+
+
+def test_only_what_surely_exists_is_estimated() -> None:
+    """tanh is not homogeneous: no proven number; an estimate where 2a is below the rank, else none."""
+    for n, known in ((3, False), (5, True)):
+        h, m, v = batch(n)
+        found = enclose(expect(sp.tanh(h[0]) * step(h[0] - m) / v, h, covariance(n)).value, {})
+        assert found.known is known
+        assert not (known and found.rigorous)

@@ -64,8 +64,12 @@ class Members:
             tuple(c - k * row[j] for j, c in enumerate(line)) for line, k in zip(self.covariance, slope, strict=True)
         )
         means = tuple(m - k * self.means[g] for m, k in zip(self.means, slope, strict=True))
-        exact = self.exact if switch.noise > 0 else tuple(eliminated(e, self.exact[g]) for e in self.exact)
-        return Members(means, rows, exact).constants_fixed()
+        if switch.noise > 0:
+            return Members(means, rows, self.exact).constants_fixed()
+        zero = arb(0)
+        rows = tuple(tuple(zero if g in (i, j) else c for j, c in enumerate(line)) for i, line in enumerate(rows))
+        means = tuple(zero if i == g else m for i, m in enumerate(means))
+        return Members(means, rows, tuple(eliminated(e, self.exact[g]) for e in self.exact)).constants_fixed()
 
 
 def as_ball(x: fmpq) -> Ball:
@@ -157,8 +161,10 @@ def constant_step(at: Ball, conditioned: bool) -> Ball:
 def coincide(law: Members, a: Switch, b: Switch) -> int:
     """±1 if the form of a is a positive or negative multiple of that of b, else 0."""
     x, y = law.exact[a.member], law.exact[b.member]
-    if x is None or y is None or not a.noise.is_zero() or not b.noise.is_zero():
+    if not a.noise.is_zero() or not b.noise.is_zero():
         return 0
+    if x is None or y is None:
+        return int(a.member == b.member)
     pivot = next(i for i, c in enumerate(y) if c)
     if any(p * y[pivot] != q * x[pivot] for p, q in zip(x, y, strict=True)):
         return 0
