@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import sympy as sp
-from sympy import Expr, Function, Symbol
+from sympy import Expr, Function, S, Symbol
 
 from tpsym.derivation import Step
 from tpsym.errors import Diagnostic, Span, TpError, fail
@@ -147,11 +147,14 @@ def _kernel_answers(
     pairs = [(inputs[0], inputs[0])] + ([(inputs[0], inputs[1])] if len(inputs) > 1 else [])
     for (first, x), (second, y) in pairs:
         side.forget()
-        value, parts = kernel_value(side, kernel, (x, y), span)
-        name = _named(side, f"{text}({first}, {second})")
+        value, parts, power = kernel_value(side, kernel, (x, y), span)
+        name: Expr = _named(side, f"{text}({first}, {second})")
+        note = ""
+        if power != 0:
+            name, note = side.context.n ** (-power) * name, f"grows like {side.context.n**power}".replace("**", "^")
         with reasons(span):
             recursions = recursions_of(side, value)
-        answer = _build(model, side, text, name, value, span, told)
+        answer = _build(model, side, text, name, value, span, told, note=note)
         yield replace(answer, contributions=parts, recursions=recursions)
 
 
@@ -168,14 +171,13 @@ def _theory_answers(
 
 def kernel_value(
     side: LimitQuestions, kernel: Kernel, inputs: tuple[Value, Value], span: Span
-) -> tuple[Expr, tuple[tuple[str, Expr], ...]]:
-    """An entry of a kernel, and for a tangent kernel its summands by trained array."""
+) -> tuple[Expr, tuple[tuple[str, Expr], ...], Expr]:
+    """An entry of a kernel without its power of n, for a tangent kernel its summands by trained array, the power."""
     if kernel.kind != "ntk":
-        return side.kernel(kernel, *inputs, span), ()
+        return side.kernel(kernel, *inputs, span), (), S.Zero
     found = tangent_entry(side, kernel, inputs, span)
     assert found is not None
-    factor = side.context.n**found.exponent
-    return factor * found.value, tuple((name, factor * part) for name, part in found.parts)
+    return found.value, found.parts, found.exponent
 
 
 def recursions_of(side: LimitQuestions, value: Expr) -> tuple[Recursion, ...]:
@@ -194,9 +196,13 @@ def default_inputs(scope: Scope) -> list[tuple[str, Value]]:
     return [
         (name, value)
         for name, value in scope.names.items()
-        if isinstance(value, Data)
-        or (isinstance(value, Family) and all(isinstance(v, Data) for v in value.members.values()))
+        if isinstance(value, Data) or is_data_family(value)
     ]
+
+
+def is_data_family(value: Value) -> bool:
+    """Whether a value is a family of data points."""
+    return isinstance(value, Family) and all(isinstance(v, Data) for v in value.members.values())
 
 
 def _build(

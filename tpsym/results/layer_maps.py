@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 ADVICE = "mean field theory needs layers that repeat: depth L, and for l in 2..L: h[l] = W[l] @ …"
 
 
-def layer_maps(side: LimitQuestions, function: Function, span: Span) -> LayerMaps:
+def layer_maps(side: LimitQuestions, function: Function, span: Span) -> tuple[LayerMaps, bool]:
     """The maps of variance, covariance and gradients from one layer of a network to the next.
+
+    The flag says whether the tangent kernel obeys Θ' = K' + H Θ, as where every parameter of a layer is trained.
 
     Raises:
         NoLimit: the network has no loop over a symbolic depth that carries one vector, or its recursion does
@@ -87,7 +89,7 @@ def loops_behind(context: Context, outputs: list[Expr]) -> set[int]:
     return {i.loop for k in program.ancestors(nodes) if isinstance(i := program[k], State)}
 
 
-def _maps(side: LimitQuestions, x: tuple[int, int], y: tuple[int, int]) -> LayerMaps:
+def _maps(side: LimitQuestions, x: tuple[int, int], y: tuple[int, int]) -> tuple[LayerMaps, bool]:
     index = side.context.builder.loops[x[0]].index
     q, c = Symbol("q", nonnegative=True), Symbol("c", real=True)
 
@@ -102,10 +104,12 @@ def _maps(side: LimitQuestions, x: tuple[int, int], y: tuple[int, int]) -> Layer
     at = {before[x, x]: q, before[y, y]: q, before[x, y]: q * c}
     variance, covariance = step("K", x, x).xreplace(at), step("K", x, y).xreplace(at)
     theta = side.recursions.value_symbol("Theta", x, y, index - 1)
-    slope = sp.diff(step("Theta", x, y), theta).xreplace(at)
+    tangent = step("Theta", x, y)
+    plain = sp.expand(tangent.xreplace({theta: sp.S.Zero}) - step("K", x, y)) == 0
+    slope = sp.diff(tangent, theta).xreplace(at)
     left = (variance.free_symbols | covariance.free_symbols | slope.free_symbols) & side.limit.statistics.keys()
     if left:
         raise Unclosed(f"the recursion rests on more than variances and covariances: {', '.join(map(str, left))}")
     if any(e.has(index) for e in (variance, covariance, slope)):
         raise Unclosed(f"the layers differ from one another: the recursion depends on {index}")
-    return LayerMaps(q, c, variance, covariance, slope, dict(side.context.parameters))
+    return LayerMaps(q, c, variance, covariance, slope, dict(side.context.parameters)), plain

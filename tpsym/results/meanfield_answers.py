@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import sympy as sp
@@ -50,7 +50,9 @@ def theory(side: LimitQuestions, function: Function, span: Span) -> MeanField:
     """The mean field theory of a network, derived once."""
     known = side.theories.get(function)
     if known is None:
-        known = side.theories[function] = meanfield(layer_maps(side, function, span))
+        maps, plain = layer_maps(side, function, span)
+        found = meanfield(maps)
+        known = side.theories[function] = found if plain else replace(found, tangent_law=None)
     return known
 
 

@@ -28,7 +28,7 @@ class Quantity:
 
     def text(self, digits: int = 15) -> str:
         """The decimals that are certain, at most ``digits``; ``oo`` for ∞."""
-        if self.exact in (sp.oo, sp.S.Zero):
+        if self.exact is not None and (self.exact in (sp.oo, -sp.oo) or self.exact.is_Integer):
             return str(self.exact)
         shown = str(self.number.value.str(max(1, min(digits, self.certain)), radius=False))
         if self.certain < 1:

@@ -16,6 +16,7 @@ from tpsym.program.elaborate import Model
 from tpsym.program.evaluate import evaluate as evaluate_value
 from tpsym.program.values import GaussianLaw, Scalar, describe
 from tpsym.results.answers import needed
+from tpsym.results.meanfield_maps import C, Q
 from tpsym.results.questions import LimitQuestions
 from tpsym.results.reasons import NoLimit
 from tpsym.syntax import tree
@@ -53,6 +54,10 @@ def decimal(
 ) -> str:
     """The value of a derived expression as decimal text; digits that are not certain are not shown."""
     definitions = dict(needed(expr, side.limit.definitions))
+    check_depth(model, side, expr)
+    fixed = fixed_points(side, expr, overrides, digits)
+    if fixed:
+        expr = expr.xreplace(fixed)
     values, exact = settings(model, [expr, *definitions.values()], definitions, overrides)
     definitions |= exact
     deadline = None if seconds is None else time.monotonic() + seconds
@@ -62,7 +67,45 @@ def decimal(
     if certain < 1:
         raise fail("no-digits", f"no digit of this value could be certified ({number.value})")
     text = str(number.value.str(min(digits, certain), radius=False))
-    return text if number.rigorous else f"{text} (estimated error)"
+    return text if number.rigorous and not fixed else f"{text} (estimated error)"
+
+
+def check_depth(model: Model, side: LimitQuestions, expr: Expr) -> None:
+    """A number needs a depth.
+
+    Raises:
+        TpError: the expression rests on a loop over a symbolic number of layers.
+    """
+    if side.recursions.statistics_in([expr]):
+        names = sorted(n for n in model.context.depths if isinstance(v := model.context.scope.names[n], Scalar)
+                       and not v.expr.is_Integer)
+        raise fail("no-value", f"no value for {', '.join(names)}", fix=f"--set {names[0]}=3")
+
+
+def fixed_points(
+    side: LimitQuestions, expr: Expr, overrides: Mapping[str, Expr], digits: int
+) -> dict[Symbol, Expr]:
+    """q* and c* of mean field theory as numbers, known to some more digits than are asked for.
+
+    Raises:
+        TpError: a parameter they depend on has no value, or they were not found.
+    """
+    wanted = expr.free_symbols & {C, Q}
+    if not wanted:
+        return {}
+    (found, *others) = side.theories.values()
+    if others:
+        raise fail("no-value", "fixed points of two networks in one expression have no names of their own")
+    values = {s: e for s in found.maps.free if (e := overrides.get(s.name, found.maps.parameters.get(s))) is not None}
+    at = found.evaluate(values, digits=digits + 20)
+    known = {Q: at.variance, C: at.correlation}
+    numbers: dict[Symbol, Expr] = {}
+    for symbol in wanted:
+        quantity = known[symbol]
+        if quantity is None or quantity.certain < digits:
+            raise fail("no-digits", f"{symbol} was not found at these values")
+        numbers[symbol] = sp.Rational(str(quantity.number.value.str(quantity.certain, radius=False)))
+    return numbers
 
 
 def settings(

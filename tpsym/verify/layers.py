@@ -9,6 +9,7 @@ import sympy as sp
 from sympy import Expr, Symbol
 
 from tpsym.limit.states import statistic
+from tpsym.results.meanfield_maps import C, Q
 from tpsym.results.questions import LimitQuestions
 from tpsym.results.recursion import Recursions
 from tpsym.verify.domain import Domain, Gram
@@ -126,6 +127,12 @@ def layered_domain(side: LimitQuestions, domain: Domain) -> Domain:
         if low is not None and high is not None:
             ranges += [sp.Ge(s, low), sp.Le(s, high)]
             free |= high.free_symbols
+    for found in side.theories.values():
+        ranges += [sp.Eq(equation.lhs, equation.rhs, evaluate=False)
+                   for symbol, equation in ((Q, found.fixed_point.equation), (C, found.correlation_equation))
+                   if symbol in free]
+        if free & {Q, C}:
+            free |= {*found.maps.free, Q}
     facts = [c for c in ranges if c not in (sp.true, sp.false)]
     return replace(domain, symbols=tuple(sorted(free, key=str)), grams=tuple(grams),
                    conditions=(*domain.conditions, *facts))

@@ -26,6 +26,7 @@ from tpsym.results.reasons import NoLimit
 from tpsym.simulate import Covariance, Mean, SimulationResult, Variance, render, terminal_progress
 from tpsym.simulate import simulate as run
 from tpsym.verify.cases import cases
+from tpsym.verify.claims import symbolic_depth
 from tpsym.verify.domain import points
 from tpsym.verify.premises import Premises, assumption, domain_of
 
@@ -69,6 +70,10 @@ def simulate(
         TpError: nothing in the file can be measured.
     """
     claims = wanted(model, side)
+    if side.limit.statistics:
+        depths = sorted(n for n in model.context.depths if not symbolic_depth(model.context, n).is_Integer)
+        what = f"a network of {', '.join(depths)} layers cannot be run"
+        raise fail("symbolic-depth", what, fix=f"--set {depths[0]}=3")
     quantities: dict[str, Quantity] = {q.name: q for found in claims.values() for q in found}
     skipped = tuple(name for name, q in quantities.items() if q.kind == "part")
     measured = {name: q for name, q in quantities.items() if q.kind != "part"}
