@@ -22,7 +22,9 @@ from verify_oracle import Undefined, admissible, value
 from tpsym.api import load, parse_settings
 from tpsym.functions import Unknown
 from tpsym.gauss.expectation import E
-from tpsym.verify.claims import Equation, assumption, cases, equations
+from tpsym.verify.cases import cases, comparisons
+from tpsym.verify.claims import Equation, equation
+from tpsym.verify.premises import assumption
 from tpsym.verify.decide import Verdict, decide
 
 HERE = Path(__file__).parent
@@ -48,7 +50,10 @@ def sources() -> tuple[tuple[str, Equation], ...]:
                 continue
             for case in cases(model, side, claim):
                 if case.relation == "==" and case.tolerance is None:
-                    found += [(f"{path.stem}: {claim.label}", eq) for eq in equations(side, case, assumptions)]
+                    found += [
+                        (f"{path.stem}: {claim.label}", equation(side, case, pair, side.limit.definitions, assumptions))
+                        for pair in comparisons(side, case)
+                    ]
     return tuple((label, eq) for label, eq in found if within_reach(eq))
 
 

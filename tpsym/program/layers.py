@@ -16,9 +16,9 @@ from sympy import Expr, S, Symbol
 
 from tpsym.errors import fail
 from tpsym.program.evaluate import evaluate, index_key
-from tpsym.program.graph import Loop, Source, layer_text, source
-from tpsym.program.instructions import MatMul, Moment, State, Vector, vector_slot
-from tpsym.program.linear import linear_parts
+from tpsym.program.graph import layer_text
+from tpsym.program.instructions import State
+from tpsym.program.layer_facts import Heading, blank, described
 from tpsym.program.messages import not_available
 from tpsym.program.names import mentioned
 from tpsym.program.scope import Context, Key, Scope, inside, layer_symbol
@@ -87,6 +87,12 @@ class Rounds:
     components: tuple[Component, ...]
     places: Mapping[str, Place]
     done: dict[Expr, Scope] = field(default_factory=dict)
+
+    def heading(self) -> Heading:
+        """The loop by its place, its range and the names of what it carries."""
+        labels = tuple(c.label(self.suffix) for c in self.components)
+        offsets = tuple(c.offset for c in self.components)
+        return Heading(self.statement.span.line, self.index, self.low, self.high, labels, offsets)
 
     def state(self, component: int, layer: Expr) -> VectorValue:
         """The carried vector after the round ``layer``."""
@@ -170,9 +176,14 @@ def symbolic_loop(
         context, execute, statement, scope, suffix, index, low, high, len(context.builder.loops), components, places
     )
     # the number is taken before the round is elaborated, which may hold loops of its own
-    context.builder.loops.append(blank(rounds))
+    context.builder.loops.append(blank(rounds.heading()))
     rounds.round(index)
-    context.builder.loops[rounds.number] = described(rounds)
+    numbers = range(len(components))
+    nodes = [[context.materialize(v) for v in found] for found in (
+        (rounds.carried(i, index - 1) for i in numbers), (rounds.result(i, index) for i in numbers),
+        (c.initial for c in components),
+    )]
+    context.builder.loops[rounds.number] = described(context, rounds.number, rounds.heading(), *nodes)
     for name, place in places.items():
         family = scope.names.get(name)
         members = family.members if isinstance(family, Family) else {}
@@ -241,134 +252,3 @@ def layer_place(context: Context, target: tree.Target, scope: Scope, name: str, 
             return Place(position, offset)
     what = f"{target.name.text} has no index {name}, so every round of this loop sets it anew"
     raise fail("unused-index", what, target.span, fix=f"name the members: {target.name.text}[{name}]")
-
-
-# --- what the limit has to know of a loop --------------------------------------------------------------
-
-
-def blank(rounds: Rounds) -> Loop:
-    """A loop before its round is elaborated: nothing is known of its states but their names."""
-    none: tuple[int, ...] = ()
-    return Loop(
-        rounds.statement.span.line, rounds.index, rounds.low, rounds.high, *names(rounds), none, none, none,
-        frozenset(), frozenset(), False, tuple(False for _ in rounds.components),
-    )
-
-
-def names(rounds: Rounds) -> tuple[tuple[str, ...], tuple[Expr, ...]]:
-    """What the components are called, and how far their indices are from the layer."""
-    return tuple(c.label(rounds.suffix) for c in rounds.components), tuple(c.offset for c in rounds.components)
-
-
-def described(rounds: Rounds) -> Loop:
-    """The loop with its round."""
-    context, index = rounds.context, rounds.index
-    numbers = range(len(rounds.components))
-    entry = [context.materialize(rounds.carried(i, index - 1)) for i in numbers]
-    exits = [context.materialize(rounds.result(i, index)) for i in numbers]
-    initial = [context.materialize(c.initial) for c in rounds.components]
-    fixed, layered = shared(rounds, exits, initial)
-    both = used_both_ways(context, [*exits, *initial])
-    gaussian = all(is_affine(context, k, both) for k in (*exits, *initial))
-    return Loop(
-        rounds.statement.span.line, index, rounds.low, rounds.high, *names(rounds), tuple(entry), tuple(exits),
-        tuple(initial), fixed, layered, gaussian, centred(context, entry, exits, initial, both),
-    )
-
-
-def shared(
-    rounds: Rounds, exits: list[int], initial: list[int]
-) -> tuple[frozenset[Source], frozenset[tuple[str, Expr]]]:
-    """The randomness behind the states: that of all rounds, and the arrays of each round by distance."""
-    context = rounds.context
-    program = context.builder.program()
-    fixed: set[Source] = set()
-    layered: set[tuple[str, Expr]] = set()
-    for nodes, start in ((exits, rounds.index), (initial, rounds.low - 1)):
-        for node in program.ancestors(nodes):
-            instruction = program[node]
-            if isinstance(instruction, State) and instruction.loop != rounds.number:
-                other = program.loops[instruction.loop]
-                fixed |= other.sources | {("loop", other.statement)}
-                layered |= {(group, sp.expand(instruction.layer + d - start)) for group, d in other.layered}
-            elif isinstance(instruction, MatMul | Vector):
-                array = instruction.matrix if isinstance(instruction, MatMul) else node
-                if array in program.layered:
-                    group, at = program.layered[array]
-                    layered.add((group, sp.expand(at - start)))
-                else:
-                    fixed.add(source(instruction))
-    return frozenset(fixed), frozenset(layered)
-
-
-def used_both_ways(context: Context, nodes: list[int]) -> set[int]:
-    """The matrices that appear with their transposes: products with them may have correlation parts."""
-    uses: dict[int, set[bool]] = {}
-    for node in context.builder.program().ancestors(nodes):
-        instruction = context.builder[node]
-        if isinstance(instruction, MatMul):
-            uses.setdefault(instruction.matrix, set()).add(instruction.transposed)
-    return {m for m, found in uses.items() if len(found) == 2}
-
-
-def is_affine(context: Context, node: int, both: set[int]) -> bool:
-    """Whether a vector is a sum of Gaussians: products, initial vectors and states."""
-    parts = linear_parts(context, context.symbol(node))
-    if parts is None:
-        return False
-    found = [context.builder[k] for k in parts[1]]
-    return not any(isinstance(i, MatMul) and i.matrix in both for i in found)
-
-
-def centred(
-    context: Context, entry: list[int], exits: list[int], initial: list[int], both: set[int]
-) -> tuple[bool, ...]:
-    """Which states have mean zero: those that start and stay so."""
-    zero = [has_mean_zero(context, k, both, set()) for k in initial]
-    while True:
-        states = {k for k, z in zip(entry, zero, strict=True) if z}
-        now = [z and has_mean_zero(context, k, both, states) for z, k in zip(zero, exits, strict=True)]
-        if now == zero:
-            return tuple(zero)
-        zero = now
-
-
-def has_mean_zero(context: Context, node: int, both: set[int], states: set[int]) -> bool:
-    """Whether a vector is a sum of centred Gaussians, the given states among them."""
-    return sums_to_zero(context, context.symbol(node), both, states)
-
-
-def sums_to_zero(context: Context, expr: Expr, both: set[int], states: set[int]) -> bool:
-    parts = linear_parts(context, expr)
-    if parts is None or not vanishes(context, parts[0], both, states):
-        return False
-    for k in parts[1]:
-        instruction = context.builder[k]
-        known = {State: k in states, MatMul: True, Vector: True}[type(instruction)]
-        if isinstance(instruction, Vector) and instruction.mean != 0:
-            return False
-        if isinstance(instruction, State) and instruction.loop != _loop_of(context, states):
-            known = context.builder.loops[instruction.loop].centred[instruction.component]
-        if not known or (isinstance(instruction, MatMul) and instruction.matrix in both):
-            return False
-    return True
-
-
-def vanishes(context: Context, constant: Expr, both: set[int], states: set[int]) -> bool:
-    """Whether a number is zero in the limit because the means in it are."""
-    zero: dict[Symbol, Expr] = {}
-    for s in constant.free_symbols & context.nodes.keys():
-        instruction = context.builder[context.nodes[s]]
-        if isinstance(instruction, Moment) and instruction.vectors and not instruction.scalars:
-            slots = {vector_slot(i): context.symbol(v) for i, v in enumerate(instruction.vectors)}
-            if sums_to_zero(context, instruction.payload.xreplace(slots), both, states):
-                zero[s] = S.Zero
-    return bool(constant.xreplace(zero) == 0)
-
-
-def _loop_of(context: Context, states: set[int]) -> int | None:
-    for k in states:
-        instruction = context.builder[k]
-        if isinstance(instruction, State):
-            return instruction.loop
-    return None
