@@ -178,15 +178,15 @@ def test_mistakes_in_an_expression_are_shown_in_it(correlation: tpsym.Program) -
 
 
 def test_a_file_that_asks_for_nothing_available() -> None:
-    program = tpsym.parse(MLP.replace("PHI", "relu").replace("nngp(f)", "ntk(f)"), filename="mine.tp")
-    with pytest.raises(tpsym.TpError, match="the tangent kernel is not available yet") as error:
+    program = tpsym.parse(MLP.replace("PHI", "relu").replace("nngp(f)", "exact(E[f(x)])"), filename="mine.tp")
+    with pytest.raises(tpsym.TpError, match="an exact expectation at finite n is not available yet") as error:
         tpsym.derive(program)
     assert str(error.value).startswith("mine.tp:20:8: error: ")
 
 
 def test_what_has_no_answer_is_warned_about_beside_what_has() -> None:
-    program = tpsym.parse(MLP.replace("PHI", "relu") + "derive ntk(f)\n")
-    with pytest.warns(UserWarning, match="the tangent kernel is not available yet"):
+    program = tpsym.parse(MLP.replace("PHI", "relu") + "derive exact(E[f(x)])\n")
+    with pytest.warns(UserWarning, match="an exact expectation at finite n is not available yet"):
         report = tpsym.derive(program)
     assert {answer.question for answer in report.answers} == {"nngp(f)"}
 
@@ -334,7 +334,7 @@ def test_kernel_matrix() -> None:
 
 def test_kernel_shows_itself() -> None:
     kernel = mlp().kernel("nngp", "f")
-    assert repr(kernel) == "Kernel(kind='nngp', function='f', inputs=('x', 'y'))"
+    assert repr(kernel) == "Kernel(kind='nngp', function='f', inputs=('x', 'y'), power=0)"
     assert kernel._repr_latex_() == f"$${kernel.latex('x', 'y')}$$"
     assert r"\operatorname{NNGP}_{f}(x, y)" in kernel.latex("x", "y")
     assert kernel.latex().count(r"\|x\|^2") == 1
@@ -378,8 +378,7 @@ def test_kernel_values_that_cannot_be(values: dict[str, Any], code: str) -> None
 @pytest.mark.parametrize(
     ("kind", "function", "code"),
     [
-        ("ntk", "f", "not-available"),
-        ("meanfield", "f", "not-available"),
+        ("meanfield", "f", "unknown-kernel"),
         ("nnpg", "f", "unknown-kernel"),
         ("nngp", "g", "unknown-name"),
         ("nngp", "x", "function-expected"),
@@ -405,6 +404,85 @@ def test_a_kernel_needs_inputs_and_a_limit() -> None:
     text = "width n\ndim d\ninput x: (d)\nweight W: (n, d) ~ N(0, 1/d)\ndef f(z):\n    return mean(relu(W @ z))\n"
     with pytest.raises(tpsym.TpError, match="not to a Gaussian process"):
         tpsym.parse(text).kernel("nngp", "f").expr()
+
+
+# --- mean field theory -----------------------------------------------------------------------------
+
+DEEP = MLP.replace("depth L = 3", "depth L").replace("derive nngp(f)\n", "")
+
+
+def deep(phi: str = "relu", **settings: Any) -> tpsym.Program:
+    return tpsym.parse(DEEP.replace("PHI", phi), settings=settings)
+
+
+def test_mean_field_theory_in_terms_of_the_parameters() -> None:
+    found = deep().meanfield("f")
+    w, b = sp.Symbol("sigma_w", positive=True), sp.Symbol("sigma_b", nonnegative=True)
+    assert found.chi == w**2 / 2
+    assert sp.expand(found.variance * (2 - w**2) - 2 * b**2) == 0
+    assert found.edge_of_chaos.values == ((w**2, 2), (b**2, 0))
+
+
+def test_mean_field_theory_at_values() -> None:
+    found = deep().meanfield("f", values={"σ_w": 1, "sigma_b": sp.sqrt(2)})
+    assert (found.chi, found.variance, found.maps.free) == (sp.Rational(1, 2), 4, ())
+    half = deep().meanfield("f", values={"sigma_w": 0.5})
+    assert half.chi == sp.Rational(1, 8)
+    assert {s.name for s in half.maps.free} == {"sigma_b"}
+
+
+def test_mean_field_numbers_at_settings_and_defaults() -> None:
+    assert deep().meanfield("f").evaluate({}).phase == "critical"
+    numbers = deep(sigma_w=1, sigma_b="sqrt(2)").meanfield("f").evaluate({})
+    assert (numbers.phase, numbers.variance.text()) == ("ordered", "4")
+    assert mlp(sigma_w=2).meanfield("f").evaluate({}).phase == "chaotic", "a depth that is given does not matter"
+
+
+def test_phase_diagram() -> None:
+    found = deep("erf").phase_diagram("f", "sigma_w", "σ_b", (0, 3), (0, 1), resolution=7)
+    chi = dict(zip(found.xs, found.chi[0], strict=True))
+    assert [x for x, slope in chi.items() if slope < 1 - 1e-9] == [0, 0.5]  # critical at σ_w² = π/4 without bias
+    edge = [(x, y) for x, y in found.edge if np.isfinite(x)]
+    assert edge[0] == pytest.approx((np.pi / 4, 0))
+    for weight, bias in edge[20::100]:
+        q = 1.0
+        for _ in range(2000):
+            q = bias + weight * 2 / np.pi * np.arcsin(2 * q / (1 + 2 * q))
+        assert 4 * weight / (np.pi * np.sqrt(1 + 4 * q)) == pytest.approx(1, abs=1e-6)
+
+
+def test_phase_diagram_of_parameters_themselves_at_values() -> None:
+    line = deep().phase_diagram("f", "sigma_b", "sigma_w", (0, 1), (0, 2), resolution=5, squared=False)
+    assert [row[-1] for row in line.chi] == pytest.approx([0, 0.125, 0.5, 1.125, 2])
+    leaky = tpsym.parse(DEEP.replace("PHI", "phi").replace(
+        "input", "param a: positive\nfn phi(z) = leaky_relu(z, a)\ninput"))
+    with pytest.raises(tpsym.TpError, match="no value for a"):
+        leaky.phase_diagram("f", "sigma_w", "sigma_b", (0, 2), (0, 1), resolution=3)
+    found = leaky.phase_diagram("f", "sigma_w", "sigma_b", (0, 2), (0, 1), values={"a": 0.5}, resolution=3)
+    assert found.chi[0] == pytest.approx((0, 0.625, 1.25))
+
+
+@pytest.mark.parametrize(
+    ("ask", "code", "said"),
+    [
+        (lambda p: p.meanfield("g"), "unknown-name", "'g'"),
+        (lambda p: p.meanfield("x"), "function-expected", "x is a data point"),
+        (lambda p: p.meanfield("f", values={"sigma": 1}), "unknown-name", "'sigma'"),
+        (lambda p: p.phase_diagram("f", "sigma", "sigma_b", (0, 1), (0, 1)), "unknown-name", "sigma_b, sigma_w"),
+        (lambda p: p.phase_diagram("f", "sigma_b", "sigma_b", (0, 1), (0, 1)), "bad-option", "two parameters"),
+    ],
+)
+def test_mean_field_theories_that_are_not_there(ask: Any, code: str, said: str) -> None:
+    with pytest.raises(tpsym.TpError) as error:
+        ask(deep())
+    assert error.value.diagnostics[0].code == code
+    assert said in str(error.value)
+
+
+def test_mean_field_theory_needs_layers_that_repeat() -> None:
+    text = "width n\ndim d\ninput x: (d)\nweight W: (n, d) ~ N(0, 1/d)\nweight v: (1, n) ~ N(0, 1/n)\n"
+    with pytest.raises(tpsym.TpError, match="layers that repeat"):
+        tpsym.parse(text + "def f(z):\n    return v @ relu(W @ z)\n").meanfield("f")
 
 
 # --- finite width ----------------------------------------------------------------------------------

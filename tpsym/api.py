@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from tpsym.report.document import Report
     from tpsym.report.verdicts import Verdicts
     from tpsym.results.answers import Answer, ClaimResult, Notation
-    from tpsym.results.kernels import Kernel
+    from tpsym.results.kernels import Kernel, Values
+    from tpsym.results.meanfield import MeanField
+    from tpsym.results.meanfield_phases import PhaseDiagram, Range
     from tpsym.verify.runs import Runs
 
 Settings = Mapping[str, tree.Expr | str | int | float | Any]
@@ -70,15 +72,43 @@ class Program:
         return self._session[1]
 
     def kernel(self, kind: str, function: str) -> Kernel:
-        """The kernel ``"nngp"`` of a network of the file, such as ``"f"``, or of its inner vectors, ``"f.h[2]"``.
+        """The kernel ``"nngp"`` or ``"ntk"`` of a network, such as ``"f"``, or of its inner vectors, ``"f.h[2]"``.
 
         Raises:
-            TpError: unknown kind or function, or a kind that is not available yet.
+            TpError: unknown kind or function.
         """
         from tpsym.results.kernels import kernel
 
         with _Located(self):
             return kernel(self.model, self.limit_side, kind, function, _typeset)
+
+    def meanfield(self, function: str, *, values: Values | None = None) -> MeanField:
+        """The mean field theory of a network of layers that repeat, with the parameters in ``values`` put in exactly.
+
+        The other parameters stay symbols; ``.evaluate({})`` takes their settings or defaults.
+
+        Raises:
+            TpError: no such network or parameter; no loop over layers that carries one vector to the next.
+        """
+        from tpsym.results.meanfield_networks import network_theory
+
+        with _Located(self):
+            return network_theory(self.model, self.limit_side, function, values or {})
+
+    def phase_diagram(
+        self, function: str, x: str, y: str, x_range: Range, y_range: Range, *, values: Values | None = None,
+        resolution: int = 160, squared: bool = True,
+    ) -> PhaseDiagram:
+        """The phases over two parameters, in double precision; ``tpsym.report.figures.phase_figure`` draws them.
+
+        The ranges are of x² and y² (of x and y unless ``squared``). Raises as :meth:`meanfield`, and where another
+        parameter has no value.
+        """
+        from tpsym.results.meanfield_networks import network_phases
+
+        found = self.meanfield(function, values=values)
+        with _Located(self):
+            return network_phases(found, x, y, (x_range, y_range), resolution=resolution, squared=squared)
 
     def evaluate(self, expression: str, *, digits: int = 15) -> str:
         """A limit-side expression such as ``"E[tanh(g)^2]"`` as a decimal number with certified digits.
