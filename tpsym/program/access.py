@@ -74,6 +74,8 @@ def member(family: Family, keys: tuple[Key, ...], span: Span) -> Value:
         found: Value = value
         return found
     beyond: Value | None = family.beyond(keys) if family.beyond is not None else None
+    if isinstance(beyond, Unavailable):
+        raise beyond.error(span)
     if beyond is not None:
         return beyond
     known = sorted(k for k in family.members if all(isinstance(i, int) for i in k))
@@ -87,7 +89,7 @@ def member(family: Family, keys: tuple[Key, ...], span: Span) -> Value:
         "index-out-of-range",
         f"there is no {family.name}[{text}]",
         span,
-        expected=f"an index in {there}" if max(map(len, ranges)) > 1 else f"the index {there}",
+        expected=f"a layer in {family.reach}" if family.reach else f"an index in {there}" if max(map(len, ranges)) > 1 else f"the index {there}",
         fix="define it before it is used, or change the range",
     )
 

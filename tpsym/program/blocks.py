@@ -153,4 +153,4 @@ def store(scope: Scope, target: tree.Target, keys: tuple[Key, ...], value: Value
     # Family is a value: earlier readers keep what they saw. The mapping is shared because it only grows.
     members = dict(family.members) if keys in family.members else family.members
     members[keys] = value  # type: ignore[index]
-    scope.names[name] = Family(family.name, members, family.beyond)
+    scope.names[name] = replace(family, members=members)

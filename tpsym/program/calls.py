@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import sympy as sp
@@ -295,8 +296,8 @@ def inner_value(context: Context, inner: Member, arguments: tuple[Value, ...], s
         raise fail("unknown-member", f"{inner.function.name} did not assign {inner.name}: its loop is empty", span)
     if isinstance(value, Family):
         if inner.indices is None:
-            return Family(f"{name}(…)", value.members, value.beyond)
-        return member(Family(name, value.members, value.beyond), inner.indices, inner.span or span)
+            return replace(value, name=f"{name}(…)")
+        return member(replace(value, name=name), inner.indices, inner.span or span)
     if inner.indices is not None:
         what = f"{name}(…) is {describe(value)} and takes no index"
         raise fail("not-indexed", what, inner.span or span, fix="drop the index")

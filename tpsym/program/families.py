@@ -8,6 +8,7 @@ from functools import partial
 import sympy as sp
 from sympy import Expr, Symbol
 
+from tpsym.program.graph import layer_text
 from tpsym.program.scope import Context, Key, Scope, inside
 from tpsym.program.values import Family, Scalar, Value
 from tpsym.syntax import tree
@@ -46,7 +47,8 @@ def add_layers(context: Context, target: tree.Target, keys: tuple[Key, ...], sco
                 context.builder.layered[node] = (group, layer)
         return made[layer]
 
-    context.scope.names[target.name.id] = Family(family.name, family.members, beyond)
+    reach = f"{layer_text(ends[0])}..{layer_text(ends[1])}"
+    context.scope.names[target.name.id] = Family(family.name, family.members, beyond, reach)
 
 
 def moved(

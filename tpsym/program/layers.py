@@ -22,7 +22,7 @@ from tpsym.program.layer_facts import Heading, blank, described
 from tpsym.program.messages import not_available
 from tpsym.program.names import mentioned
 from tpsym.program.scope import Context, Key, Scope, inside, layer_symbol
-from tpsym.program.values import Family, Scalar, Value, VectorValue, describe
+from tpsym.program.values import Family, Scalar, Unavailable, Value, VectorValue, describe
 from tpsym.syntax import tree
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Rounds:
             family = scope.names.get(name) or self.scope.names[name]
             assert isinstance(family, Family)
             members = {**family.members, component.place.keys(component.keys, layer - 1): value}
-            scope.names[name] = Family(family.name, members)
+            scope.names[name] = Family(family.name, members, beyond=partial(self.further, name, layer))
         context = self.context
         limit, context.limit = context.limit, None
         ranges = context.ranges
@@ -134,6 +134,15 @@ class Rounds:
             context.limit, context.ranges = limit, ranges
         self.done[layer] = scope
         return scope
+
+    def further(self, name: str, layer: Expr, keys: tuple[Key, ...]) -> Value | None:
+        """What a round says to a read of a layer that is not the one before."""
+        place = self.places[name]
+        at = place.layer(keys) if len(keys) > place.position else layer
+        if (at - layer).is_Integer and at != layer:
+            return Unavailable(f"{name}[{', '.join(map(str, keys))}] in a loop over a symbolic depth, where a round "
+                               f"at {layer} can read the layer {layer - 1} only,")
+        return None
 
     def result(self, component: int, layer: Expr) -> VectorValue:
         """What the round ``layer`` makes of a carried vector."""
@@ -188,8 +197,9 @@ def symbolic_loop(
         family = scope.names.get(name)
         members = family.members if isinstance(family, Family) else {}
         text = family.name if isinstance(family, Family) else name
-        del place
-        scope.names[name] = Family(text, members, beyond=partial(rounds.read, name))
+        start = low - 1 if any(c.name.id == name for c in components) else low
+        reach = f"{layer_text(start + place.offset)}..{layer_text(high + place.offset)}"
+        scope.names[name] = Family(text, members, partial(rounds.read, name), reach)
     for i, component in enumerate(components):
         if component.place is None:
             scope.names[component.name.id] = rounds.state(i, high)

@@ -124,11 +124,12 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """An indexed family; ``beyond`` gives the members over a symbolic range, ``None`` where there is none."""
+    """An indexed family; ``beyond`` gives the members over the symbolic range ``reach``, ``None`` outside of it."""
 
     name: str
     members: Mapping[tuple[Any, ...], Any]
     beyond: Callable[[tuple[Any, ...]], Any] | None = field(compare=False, default=None)
+    reach: str = field(compare=False, default="")
 
 
 @dataclass(frozen=True, slots=True)
