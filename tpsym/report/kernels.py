@@ -7,7 +7,7 @@ With cos θ = c/√(q s) and 0 ≤ θ ≤ π: asin(c/√(q s)) = π/2 − θ, c 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sympy as sp
 from sympy import Add, Dummy, Expr, Mul, Pow, Symbol
@@ -34,6 +34,7 @@ class Angle:
 
     ``values`` gives the definitions of names, for roots that were expanded before the naming.
     ``flat`` also admits sums without the root √(S − κ²c²): 1/4 + asin(ρ)/(2π) as (π − θ)/(2π).
+    ``ratios`` remembers how the sums below roots compare with S − κ²c².
     """
 
     theta: Symbol
@@ -43,6 +44,7 @@ class Angle:
     scale: Expr
     flat: bool
     values: Mapping[Symbol, Expr]
+    ratios: dict[Expr, Expr | None] = field(default_factory=dict, compare=False)
 
     @property
     def functions(self) -> tuple[Expr, Expr]:
@@ -98,7 +100,9 @@ def _kernel_sum(node: Add, angle: Angle) -> Expr | None:
         turned = with_root.xreplace({asin: sp.pi / 2 - angle.theta, acos: angle.theta})
         has_root |= with_root != term
         (kernel if turned != term else others).append(turned)
-    joining = [t for t in others if _joins(t, kernel, angle)]
+    factors = [sp.expand(t).coeff(angle.theta, 1) for t in kernel]
+    slopes = {_without_numbers(part) for f in factors for part in Add.make_args(f) if part != 0}
+    joining = [t for t in others if _without_numbers(sp.expand(t)) in slopes]
     if not (has_root or angle.flat):
         return None
     for group, rest in ((kernel + joining, [t for t in others if t not in joining]), (kernel, others)):
@@ -137,7 +141,9 @@ def _sine_of_roots(term: Expr, angle: Angle, size: Symbol, sine: Symbol) -> Expr
     for power in term.atoms(Pow):
         if not power.exp.is_Rational or power.exp.q != 2 or not power.base.is_Add:
             continue
-        ratio = _ratio(power.base, angle)
+        if power.base not in angle.ratios:
+            angle.ratios[power.base] = _ratio(power.base, angle)
+        ratio = angle.ratios[power.base]
         if ratio is not None:
             changes[power] = sp.sqrt(ratio) ** (2 * power.exp) * (size * sine) ** (2 * power.exp)
     return term.xreplace(changes)
@@ -165,10 +171,9 @@ def _written_out(expression: Expr, values: Mapping[Symbol, Expr]) -> Expr:
     return expression
 
 
-def _joins(term: Expr, kernel: Sequence[Expr], angle: Angle) -> bool:
-    """Whether a term is a number times what multiplies θ: c/4 beside c asin(ρ)/(2π)."""
-    factors = [sp.expand(t).coeff(angle.theta, 1) for t in kernel]
-    return any(sp.cancel(term / part).is_number for f in factors for part in Add.make_args(f) if part != 0)
+def _without_numbers(term: Expr) -> Expr:
+    """A term without its numbers: c/4 stands beside c asin(ρ)/(2π)."""
+    return Mul(*(f for f in Mul.make_args(term) if not f.is_number))
 
 
 def _factored(group: Expr, angle: Angle, size: Symbol, sine: Symbol, cosine: Symbol) -> Expr | None:

@@ -25,6 +25,9 @@ _INDEX = re.compile(r"(?<=[\[,])\s*([^\[\],()]+?)\s*(?=[\],])")
 SHORTEST = 9
 """Columns a repeated part must have to deserve a name."""
 
+LENGTHY = 250
+"""Operations beyond which what is shorter is told by counting, not by printing."""
+
 LARGEST = 4000
 """Operations beyond which a formula is left alone."""
 
@@ -200,7 +203,8 @@ def _name_angles(
         angle = angle_of(argument, theta, flat=True, values=dict(definitions))
         old = expressions + values
         new = [angle_form(e, angle) for e in old] if angle else old
-        if angle and new != old and (_has_kernel(old, angle) or _is_shorter(new, old, argument)):
+        changed = [e for e, turned in zip(old, new, strict=True) if e != turned]
+        if angle and changed and (_has_kernel(changed, angle) or _is_shorter(new, old, argument)):
             expressions, values = new[: len(expressions)], new[len(expressions) :]
             definitions = [*zip((s for s, _ in definitions), values, strict=True), (theta, sp.acos(argument))]
             values = [d for _, d in definitions]
@@ -213,7 +217,10 @@ def _has_kernel(expressions: Sequence[Expr], angle: Angle) -> bool:
 
 
 def _is_shorter(new: Sequence[Expr], old: Sequence[Expr], argument: Expr) -> bool:
-    return _length([*new, sp.acos(argument)]) + SHORTEST < _length(old)
+    changed = [(a, b) for a, b in zip(new, old, strict=True) if a != b]
+    if sum(b.count_ops() for _, b in changed) > LENGTHY:
+        return sum(b.count(sp.asin(argument)) + b.count(sp.acos(argument)) for _, b in changed) > 1
+    return _length([*(a for a, _ in changed), sp.acos(argument)]) + SHORTEST < _length([b for _, b in changed])
 
 
 def _length(expressions: Sequence[Expr]) -> int:
