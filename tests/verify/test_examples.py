@@ -39,7 +39,7 @@ def of_kind(claims: dict[str, ClaimResult], kind: str) -> set[str]:
     return {label for label, claim in claims.items() if claim.verdict == kind}
 
 
-NUMERIC = {"01": {"a number"}, "03": {"three ReLUs"}, "04": set[str](), "05": set[str](), "06": set[str]()}
+NUMERIC = {"01": {"a number"}, "02": set[str](), "03": {"three ReLUs"}, "04": set[str](), "05": set[str](), "06": set[str](), "14": set[str]()}
 
 
 @pytest.mark.parametrize("name", sorted(NUMERIC))
@@ -51,8 +51,13 @@ def test_true_examples_are_proved(name: str) -> None:
 
 def test_a_depth_can_be_set() -> None:
     claims = verdicts("02", L="3")
-    assert of_kind(claims, "proved") == {"first layer", "arc-cosine kernel", "diagonal"}
-    assert not of_kind(claims, "refuted")
+    assert of_kind(claims, "proved") == claims.keys()
+
+
+def test_a_symbolic_layer_is_proved_by_the_recursion() -> None:
+    claims = verdicts("02")
+    for label in ("arc-cosine kernel", "diagonal", "tangent kernel"):
+        assert claims[label].detail.startswith("for every layer, by the recursion over layers")
 
 
 def test_what_is_not_available_says_so() -> None:
