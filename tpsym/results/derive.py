@@ -155,7 +155,9 @@ def _kernel_answers(
         with reasons(span):
             recursions = recursions_of(side, value)
         answer = _build(model, side, text, name, value, span, told, note=note)
-        yield replace(answer, contributions=parts, recursions=recursions)
+        rests = sp.Tuple(value, *(e for r in recursions for e in (r.step, r.initial)))
+        yield replace(answer, contributions=parts, recursions=recursions,
+                      definitions=needed(rests, side.limit.definitions))
 
 
 def _theory_answers(

@@ -44,7 +44,7 @@ class Recursions:
     tangent_first: TangentStep
     steps: dict[Statistic, Found] = field(default_factory=dict)
     firsts: dict[Statistic, Found] = field(default_factory=dict)
-    solved: dict[Statistic, Solution | None] = field(default_factory=dict)
+    solved: dict[tuple[Statistic, bool], Solution | None] = field(default_factory=dict)
     shifted: dict[tuple[Symbol, Symbol, Expr], Expr] = field(default_factory=dict)
 
     def loop(self, key: Statistic) -> Loop:
@@ -213,26 +213,34 @@ class Recursions:
         initial = self.limit.written_out(self.first(key))
         found = self.solution(key)
         solution, note = (found.expr, found.note) if found is not None else (None, "")
-        return Recursion(symbol, self.step(key), loop.index, loop.low, loop.high, first, initial, solution, note)
+        later = self.solution(key, after_first=True) if found is None else None
+        if later is not None:
+            solution, note = later.expr, " and ".join(n for n in (f"for {loop.index} >= {loop.low}", later.note) if n)
+        step = self.limit.written_out(self.step(key))
+        return Recursion(symbol, step, loop.index, loop.low, loop.high, first, initial, solution, note)
 
     def _symbol(self, key: Statistic, layer: Expr) -> Symbol:
         return statistic(self.limit, key.kind, key.first, key.second, layer)
 
     # --- closed forms ------------------------------------------------------------------------------
 
-    def solution(self, key: Statistic) -> Solution | None:
-        """A generic statistic at the layer ``index`` in closed form, ``None`` where there is none."""
-        if key not in self.solved:
+    def solution(self, key: Statistic, *, after_first: bool = False) -> Solution | None:
+        """A generic statistic at the layer ``index`` in closed form, ``None`` where there is none.
+
+        With ``after_first`` the formula need not hold before the first round.
+        """
+        if (key, after_first) not in self.solved:
             loop = self.loop(key)
             wanted = self.closure([self._symbol(key, loop.index)])
-            equations = {self._symbol(k, loop.index): self._equation(k, loop) for k in wanted}
-            found = solve_all(equations, index=loop.index, low=loop.low)
-            self.solved |= {k: found.get(self._symbol(k, loop.index)) for k in wanted}
-        return self.solved[key]
+            equations = {self._symbol(k, loop.index): self._equation(k, loop, after_first) for k in wanted}
+            found = solve_all(equations, index=loop.index, low=loop.low + int(after_first))
+            self.solved |= {(k, after_first): found.get(self._symbol(k, loop.index)) for k in wanted}
+        return self.solved[key, after_first]
 
-    def _equation(self, key: Statistic, loop: Loop) -> Equation:
-        step, initial = (self.limit.written_out(e) for e in (self.step(key), self.first(key)))
-        return Equation(self._symbol(key, sp.expand(loop.index - 1)), step, initial)
+    def _equation(self, key: Statistic, loop: Loop, after_first: bool) -> Equation:
+        step = self.step(key)
+        initial = self.shift(step, loop.index, loop.low) if after_first else self.first(key)
+        return Equation(self._symbol(key, sp.expand(loop.index - 1)), *map(self.limit.written_out, (step, initial)))
 
 
 def _assumptions(symbol: Symbol) -> dict[str, bool]:

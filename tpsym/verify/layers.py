@@ -9,6 +9,7 @@ import sympy as sp
 from sympy import Expr, Symbol
 
 from tpsym.limit.states import statistic
+from tpsym.program.scope import inside
 from tpsym.results.meanfield_maps import C, Q
 from tpsym.results.questions import LimitQuestions
 from tpsym.results.recursion import Recursions
@@ -79,9 +80,11 @@ def solutions(recursions: Recursions, symbols: set[Symbol]) -> tuple[dict[Symbol
     found: dict[Symbol, Expr] = {}
     notes: dict[str, None] = {}
     for symbol in sorted(symbols, key=str):
+        key = recursions.limit.statistics[symbol]
         solution = recursions.solution(recursions.generic(symbol))
+        if solution is None and inside(recursions.context, key.layer, recursions.loop(key).low, key.layer):
+            solution = recursions.solution(recursions.generic(symbol), after_first=True)
         if solution is not None:
-            key = recursions.limit.statistics[symbol]
             found[symbol] = recursions.shift(solution.expr, recursions.loop(key).index, key.layer)
             if solution.note:
                 notes[solution.note] = None
