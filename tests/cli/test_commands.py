@@ -21,6 +21,8 @@ from tpsym.zoo import names
 EXAMPLES = Path(__file__).parents[1] / "examples"
 Run = Callable[..., Result]
 
+DATA = ("--set", "dot(x, x)=1", "--set", "dot(y, y)=1", "--set", "dot(x, y)=0.3", "--set", "d=1")
+
 NETWORK = """\
 \"""A network of any depth.\"""
 width n
@@ -150,15 +152,18 @@ def test_derive_says_what_is_not_available_after_the_rest(run: Run) -> None:
     assert "some.tp:6:8: error: the spectrum of a matrix is not available yet [not-available]" in result.stderr
 
 
-def test_a_number_for_a_symbolic_depth(run: Run) -> None:
-    refused = run("derive", "network.tp")
+def test_a_symbolic_depth_and_a_number_for_it(run: Run) -> None:
+    derived = run("derive", "network.tp")
+    assert (derived.exit_code, derived.stderr) == (0, "")
+    assert "for l = 2, …, L" in derived.stdout
+    assert "1 proved" in run("verify", "network.tp").stdout
+    refused = run("eval", "network.tp", "nngp(f)(x, x)", *DATA)
     assert refused.exit_code == 2
-    assert "--set L=3" in refused.stderr
+    assert "fix: --set L=3" in refused.stderr
     assert run("derive", "network.tp", "--set", "L=3").exit_code == 0
     assert run("check", "network.tp", "--set", "L=3").stdout == "network.tp: fine\n"
     verified = run("verify", "network.tp", "--set", "L=3")
     assert (verified.exit_code, "1 proved" in verified.stdout) == (0, True)
-    assert run("verify", "network.tp").exit_code == 3
 
 
 # --- verify --------------------------------------------------------------------------------------------
@@ -286,7 +291,6 @@ def test_graph(run: Run) -> None:
     assert "a path ending in .svg, .dot or .json" in result.stderr
 
 
-DATA = ("--set", "dot(x, x)=1", "--set", "dot(y, y)=1", "--set", "dot(x, y)=0.3", "--set", "d=1")
 
 
 def arc_cosine(c: float) -> float:

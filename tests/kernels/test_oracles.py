@@ -90,12 +90,12 @@ def test_orthants() -> None:
 
 def test_gru_against_samples() -> None:
     """The recursion of two steps, run at finite width."""
-    k, size, rng = data(4), 3000, np.random.default_rng(0)
+    k, size, rng = data(4), 2000, np.random.default_rng(0)
     expected = [float(oracles_means.gru(k[np.ix_(pick, pick)], w="1.5", u="0.5", b="0.1"))
                 for pick in ([0, 1, 0, 1], [0, 1, 2, 3])]
     root = np.linalg.cholesky(k.astype(float) + 1e-12 * np.eye(4))
     found = []
-    for _ in range(12):
+    for _ in range(8):
         drawn = []
         for _gate in range(3):
             u = np.sqrt(0.5) * root @ rng.standard_normal((4, size))

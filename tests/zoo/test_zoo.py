@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tpsym.simulate import SimulationResult
 
 NAMES = zoo.names()
-SLOW = {"batchnorm", "gcn", "lstm", "conv_pooling"}
+SLOW = {"batchnorm", "gcn", "lstm", "conv_flatten", "conv_pooling"}
 """Programs whose claims take more than a few seconds."""
 MARKED = [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in NAMES]
 
@@ -62,7 +62,7 @@ SEEDS = 64
 
 QUICK = {
     "lstm": ("gates are open by half", "first cell", "across time", "tangent kernel of the first cell"),
-    "mlp_any": ("first layer", "Stein", "independent layers", "tangent kernel, first layer"),
+    "mlp_any": ("first layer", "Stein", "tangent kernel, first layer"),
 }
 """Of programs whose limits are means inside means, which take minutes, only these claims are measured."""
 
@@ -88,7 +88,9 @@ def with_data(name: str) -> str:
 
 @cache
 def measured(name: str) -> SimulationResult:
-    return tpsym.simulate(tpsym.parse(with_data(name)), widths=WIDTHS, seeds=SEEDS).result
+    text = with_data(name)
+    program = tpsym.parse(text, settings={"L": "3"} if re.search(r"(?m)^depth L$", text) else {})
+    return tpsym.simulate(program, widths=WIDTHS, seeds=SEEDS).result
 
 
 @pytest.mark.slow
@@ -96,7 +98,7 @@ def measured(name: str) -> SimulationResult:
 def test_networks_agree(name: str) -> None:
     """Every limit that the program mentions, allowing for all comparisons together."""
     judged = measured(name).judge()
-    assert len(judged) >= 4
+    assert len(judged) >= 3
     assert [quantity for quantity, judgement in judged.items() if not judgement.agrees] == []
 
 
