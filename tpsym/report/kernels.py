@@ -156,11 +156,19 @@ def _ratio(base: Expr, angle: Angle) -> Expr | None:
     if not ratio.has(angle.c):
         return ratio
     base, difference = _written_out(base, angle.values), _written_out(difference, angle.values)
+    if not difference.free_symbols <= base.free_symbols:
+        return None
     if base.count_ops() + difference.count_ops() > LARGEST_ROOT or not base.is_rational_function():
         return None
     ratio = sp.cancel(base / difference)
     simple = not ratio.atoms(Add) and not ratio.free_symbols & angle.c.free_symbols
     return ratio if simple and (ratio.is_positive or ratio.is_number) else None
+
+
+def occurrences(expressions: Sequence[Expr], argument: Expr) -> int:
+    """How often the inverse sine or cosine of the argument is written."""
+    found = (sp.asin(argument), sp.acos(argument))
+    return sum(1 for e in expressions for node in sp.preorder_traversal(e) if node in found)
 
 
 def _written_out(expression: Expr, values: Mapping[Symbol, Expr]) -> Expr:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from sympy import Dummy, Expr, Symbol
 
+from tpsym.report.parts import indices_of
 from tpsym.report.rows import Range, Row
-from tpsym.report.subexpressions import indices_of
 from tpsym.results.answers import Recursion
 
 Definitions = Sequence[tuple[Symbol, Expr]]

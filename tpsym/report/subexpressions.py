@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -10,22 +9,20 @@ from dataclasses import replace
 import sympy as sp
 from sympy import Expr, Symbol
 
-from tpsym.gauss.expectation import E
-from tpsym.report.kernels import Angle, angle_form, angle_of, kernel_arguments
+from tpsym.report.kernels import Angle, angle_form, angle_of, kernel_arguments, occurrences
 from tpsym.report.laws import Laws
 from tpsym.report.ordering import HALF, is_negative
+from tpsym.report.parts import assumptions_of, count_of, is_bound, kind_of, parts_of
 from tpsym.report.text import MathText
 
 Definitions = tuple[tuple[Symbol, Expr], ...]
 
 Definitions_ = list[tuple[Symbol, Expr]]
 
-_INDEX = re.compile(r"(?<=[\[,])\s*([^\[\],()]+?)\s*(?=[\],])")
-
 SHORTEST = 9
 """Columns a repeated part must have to deserve a name."""
 
-LENGTHY = 250
+LENGTHY = 150
 """Operations beyond which what is shorter is told by counting, not by printing."""
 
 LARGEST = 4000
@@ -77,17 +74,6 @@ def used_names(expressions: Iterable[Expr]) -> set[str]:
     return {s.name.partition("[")[0] for e in expressions for s in e.free_symbols}
 
 
-def indices_of(symbol: Symbol) -> list[str]:
-    """The indices in a name, without spaces: ``l-1`` and ``2`` in ``K[h[l-1, 2]](x, y)``."""
-    return [index.replace(" ", "") for index in _INDEX.findall(symbol.name)]
-
-
-def _is_bound(part: Expr, bound: set[str]) -> bool:
-    """Whether a part depends on the index of a sum."""
-    words = {s.name for s in part.free_symbols} | {i for s in part.free_symbols for i in indices_of(s)}
-    return not bound.isdisjoint(word for text in words for word in re.findall(r"\w+", text))
-
-
 def _name_repeats(
     expressions: list[Expr], definitions: Definitions_, groups: Sequence[int], bound: set[str], *, inverse: bool
 ) -> tuple[list[Expr], Definitions_]:
@@ -101,12 +87,12 @@ def _name_repeats(
         found = [
             c
             for c in _candidates(*_grouped(expressions, values, groups))
-            if c[0] > 0 and (inverse or not _waits(c[1], everything)) and not (bound and _is_bound(c[1], bound))
+            if c[0] > 0 and (inverse or not _waits(c[1], everything)) and not (bound and is_bound(c[1], bound))
         ]
         if not found:
             break
         part = min(found, key=lambda c: (-c[0], str(c[1])))[1]
-        name = sp.Dummy(_kind(part, everything), **_assumptions(part))
+        name = sp.Dummy(kind_of(part, everything), **assumptions_of(part))
         expressions = [_replace(e, part, name) for e in expressions]
         definitions = [*((s, _replace(d, part, name)) for s, d in definitions), (name, part)]
     return expressions, definitions
@@ -132,31 +118,13 @@ def _candidates(*groups: Sequence[Expr]) -> Iterator[tuple[int, Expr]]:
     """Parts repeated in one of the groups with what a name would save, in columns."""
     counts: Counter[Expr] = Counter()
     for group in groups:
-        counts |= Counter(part for expression in group for part in _parts(expression))
+        counts |= Counter(part for expression in group for part in parts_of(expression))
     printer = MathText(Laws.of(*(e for group in groups for e in group)))
     for part, count in counts.items():
         if count > 1:
             size = len(printer.doprint(part))
             if size >= SHORTEST and part.count_ops() > 2:
                 yield (count - 1) * size - 3 * count - 6, part
-
-
-def _parts(expression: Expr) -> Iterator[Expr]:
-    """Nameable parts, once per occurrence; the bodies of expectations stay whole."""
-    todo = [expression]
-    while todo:
-        node = todo.pop()
-        if isinstance(node, E):
-            yield node
-            yield from (entry for entry in _entries(node) if isinstance(entry, sp.Mul))
-            todo.extend(_entries(node))
-            continue
-        if isinstance(node, sp.Add) or (isinstance(node, sp.Function) and not isinstance(node, sp.exp)):
-            yield node
-        if isinstance(node, sp.Pow) and node.exp in (HALF, -HALF) and not node.base.is_Add:
-            yield sp.sqrt(node.base)
-        if isinstance(node, sp.Expr):
-            todo.extend(node.args)
 
 
 def _replace(expression: Expr, part: Expr, name: Symbol) -> Expr:
@@ -166,42 +134,19 @@ def _replace(expression: Expr, part: Expr, name: Symbol) -> Expr:
     return expression.xreplace({part: name})
 
 
-def _kind(part: Expr, expressions: Sequence[Expr]) -> str:
-    if isinstance(part, E):
-        return "m"
-    if isinstance(part, sp.Pow):
-        return "r"
-    if isinstance(part, sp.asin | sp.acos):
-        return "theta"
-    inverses = [f.args[0] for e in expressions for f in e.atoms(sp.asin, sp.acos)]
-    if any(part in sp.Mul.make_args(a) for a in inverses):
-        return "c"
-    roots = {f for e in expressions for p in e.atoms(sp.Pow) if not p.exp.is_Integer for f in sp.Mul.make_args(p.base)}
-    laws = {m for e in expressions for a in e.atoms(E) for m in a.covariance.diagonal()}
-    if any(part in a.covariance for e in expressions for a in e.atoms(E)) and part not in roots | laws:
-        return "c"
-    return "q" if part in roots | laws else "k"
-
-
-def _assumptions(part: Expr) -> dict[str, bool]:
-    if part.is_positive:
-        return {"positive": True}
-    if part.is_nonnegative:
-        return {"nonnegative": True}
-    return {"real": True} if part.is_real else {}
-
-
 def _name_angles(
     expressions: list[Expr], definitions: Definitions_, bound: set[str]
 ) -> tuple[list[Expr], Definitions_]:
     """Write arc-cosine kernels by their angles; a lone ``1/4 + asin`` only where that is shorter."""
     values = [d for _, d in definitions]
     for argument in kernel_arguments(expressions + values):
-        if bound and _is_bound(argument, bound):
+        if bound and is_bound(argument, bound):
             continue
         theta = sp.Dummy("theta", nonnegative=True)
         angle = angle_of(argument, theta, flat=True, values=dict(definitions))
         old = expressions + values
+        if angle and sum(e.count_ops() for e in old) > LENGTHY and _is_lone(angle, old):
+            continue
         new = [angle_form(e, angle) for e in old] if angle else old
         changed = [e for e, turned in zip(old, new, strict=True) if e != turned]
         if angle and changed and (_has_kernel(changed, angle) or _is_shorter(new, old, argument)):
@@ -209,6 +154,13 @@ def _name_angles(
             definitions = [*zip((s for s, _ in definitions), values, strict=True), (theta, sp.acos(argument))]
             values = [d for _, d in definitions]
     return expressions, definitions
+
+
+def _is_lone(angle: Angle, expressions: Sequence[Expr]) -> bool:
+    """Whether an inverse sine is written once, away from any root it could make a kernel with."""
+    if occurrences(expressions, angle.argument) > 1:
+        return False
+    return not any(p.exp == HALF and p.base.is_Add and p.has(angle.c) for e in expressions for p in e.atoms(sp.Pow))
 
 
 def _has_kernel(expressions: Sequence[Expr], angle: Angle) -> bool:
@@ -219,7 +171,7 @@ def _has_kernel(expressions: Sequence[Expr], angle: Angle) -> bool:
 def _is_shorter(new: Sequence[Expr], old: Sequence[Expr], argument: Expr) -> bool:
     changed = [(a, b) for a, b in zip(new, old, strict=True) if a != b]
     if sum(b.count_ops() for _, b in changed) > LENGTHY:
-        return sum(b.count(sp.asin(argument)) + b.count(sp.acos(argument)) for _, b in changed) > 1
+        return occurrences([b for _, b in changed], argument) > 1
     return _length([*(a for a, _ in changed), sp.acos(argument)]) + SHORTEST < _length([b for _, b in changed])
 
 
@@ -234,26 +186,12 @@ def _inline_rare(
     """Put back what is used once only, unless it is an angle."""
     for name, value in list(definitions):
         users = _grouped(expressions, [v for _, v in definitions], groups)
-        count = max(sum(_count(user, name) for user in group) for group in users)
+        count = max(sum(count_of(user, name) for user in group) for group in users)
         if name.name != "theta" and count <= 1:
             value = dict(definitions)[name]
             definitions = [(s, v.xreplace({name: value})) for s, v in definitions if s != name]
             expressions = [e.xreplace({name: value}) for e in expressions]
     return expressions, definitions
-
-
-def _entries(expectation: E) -> list[Expr]:
-    """The covariances on and above the diagonal: each is written once in a reader's eye."""
-    matrix = expectation.covariance
-    return [matrix[i, j] for i in range(matrix.rows) for j in range(i, matrix.rows)]
-
-
-def _count(expression: Expr, symbol: Symbol) -> int:
-    if expression == symbol:
-        return 1
-    if isinstance(expression, E):
-        return sum(_count(a, symbol) for a in (expression.body, *_entries(expression)))
-    return sum(_count(a, symbol) for a in expression.args)
 
 
 def _in_order(expressions: Sequence[Expr], definitions: Definitions_) -> Definitions_:
@@ -290,7 +228,7 @@ def final_names(
             base += "'"
         numbers[base] += 1
         final = f"{base}[{numbers[base]}]" if kinds[symbol.name] > 1 else base
-        names[symbol] = Symbol(final, **_assumptions(symbol))
+        names[symbol] = Symbol(final, **assumptions_of(symbol))
     return (
         tuple(e.xreplace(names) for e in expressions),
         tuple((names[s], v.xreplace(names)) for s, v in definitions),
