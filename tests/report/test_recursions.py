@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import sympy as sp
 from deep import DEEP, DEPTH, LAYER, answer, covariance, diagonal, mlp, over_layers, stat, three
-from reports import SIGMA_B, SIGMA_W, XX, XY, YY, relu_kernel
+from reports import SIGMA_B, SIGMA_W, XX, XY, YY, D, relu_kernel
 from sympy import Expr, Rational, Symbol
 
 from tpsym.api import _typeset
@@ -187,6 +187,13 @@ def test_a_step_is_told_in_terms_of_those_before_it() -> None:
     shown = text_of(answer("ntk(f)", stat("Theta", "L", "xy"), (covariance(), tangent)))
     assert "Θ[h[l]](x, y) = σ_w²·Θ[h[l−1]](x, y)/2 + K[h[l]](x, y)  for l = 2, …, L" in shown
     assert "Θ[h₁](x, y) = K[h₁](x, y)" in shown
+
+
+def test_a_closed_form_starts_from_the_first_value() -> None:
+    inner = SIGMA_W**2 * XX / D + SIGMA_B**2
+    solved = over_layers(stat("K", "l", "xx"), stat("K", "l-1", "xx") * 2, stat("K", "1", "xx"), inner,
+                         inner * 2 ** (LAYER - 1))
+    assert "K[h[l]](x, x) = 2^(l−1)·K[h₁](x, x)\n" in text_of(answer("k", stat("K", "L", "xx"), (solved,)))
 
 
 def test_loops_with_other_ranges_are_told_apart() -> None:

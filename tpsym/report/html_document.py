@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from sympy import Symbol
@@ -74,7 +74,7 @@ def _equation(math: str) -> str:
     return f"<div class='eq'>{math}</div>"
 
 
-def _block(block: Block) -> str:
+def _block(block: Block, note: Callable[[str], str] = remark_html) -> str:
     out = [_equation(mathml(block.left, "=", block.right, laws=block.laws))]
     rows = [_row(row, block.laws) for row in block.rows] + law_clauses(block.laws)
     if rows:
@@ -84,7 +84,7 @@ def _block(block: Block) -> str:
         out += ["<p class='note'>by array</p>"]
         out += [_equation(mathml(name, ":", value, laws=block.laws)) for name, value in shares]
     notes = [f"In numbers: {html(block.value)}."] if block.value is not None else []
-    notes += [html(block.note)] if block.note else []
+    notes += [note(block.note)] if block.note else []
     word = "step" if len(block.steps) == 1 else "steps"
     notes += [f"<span class='dim'>By {word} {ranges(block.steps)}.</span>"] if block.steps else []
     return "".join(out) + (f"<p class='note'>{' '.join(notes)}</p>" if notes else "")
@@ -107,7 +107,7 @@ def _steps(report: Report) -> str:
         source = ", ".join(html(p) for p in (step.rule.source, step.rule.locator) if p)
         place = f"<span class='dim right'>line {step.span.line}</span>" if step.span else ""
         rule = f"<b>{html(step.rule.name)}</b> <span class='dim'>{source}</span>"
-        items.append(f"<li>{place}{rule}{_block(line.block)}</li>")
+        items.append(f"<li>{place}{rule}{_block(line.block, html)}</li>")
     return f"<h2>Derivation</h2><ol>{''.join(items)}</ol>"
 
 

@@ -135,7 +135,7 @@ def _results(report: Report) -> list[str]:
         for block in section.blocks:
             out += equations(block, report.notation)
             notes = [f"In numbers: {tex(block.value)}."] if block.value is not None else []
-            notes += [tex(block.note)] if block.note else []
+            notes += [remark_latex(block.note, running=True)] if block.note else []
             if block.steps:
                 word = "step" if len(block.steps) == 1 else "steps"
                 numbers = ranges(block.steps).replace("–", "--")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tpsym.report.contents import Block, cited, ranges, sections, step_lines, steps
@@ -10,6 +11,7 @@ from tpsym.report.escape import markdown, markdown_code
 from tpsym.report.latex import MathLatex, law_parts
 from tpsym.report.latex_names import latex_name
 from tpsym.report.names import unicode_name
+from tpsym.report.remarks import remark_markdown
 from tpsym.report.verdicts import SYMBOLS, summary_line
 from tpsym.results.answers import ClaimResult, Notation
 
@@ -36,7 +38,7 @@ def to_markdown(report: Report) -> str:
         source = ", ".join(markdown(p) for p in (step.rule.source, step.rule.locator) if p)
         place = f", line {step.span.line}" if step.span else ""
         lines += [f"{line.number}. **{markdown(step.rule.name)}** ({source or 'no source'}{place})", ""]
-        lines += [f"   {part}" if part else "" for part in _block(line.block, report.notation)]
+        lines += [f"   {part}" if part else "" for part in _block(line.block, report.notation, markdown)]
     lines += _claims(report.claims)
     sources = cited(used)
     lines += ["## Sources", ""] if sources else []
@@ -76,11 +78,11 @@ def _program(source: str) -> list[str]:
     return [f"{fence}python", text, fence, ""]
 
 
-def _block(block: Block, notation: Notation) -> list[str]:
+def _block(block: Block, notation: Notation, note: Callable[[str], str] = remark_markdown) -> list[str]:
     lines = ["$$", display(block, notation), "$$", ""]
     if block.value is not None:
         lines += [f"In numbers: {markdown(block.value)}.", ""]
-    lines += [markdown(block.note), ""] if block.note else []
+    lines += [note(block.note), ""] if block.note else []
     word = "step" if len(block.steps) == 1 else "steps"
     return lines + ([f"By {word} {ranges(block.steps)}.", ""] if block.steps else [])
 

@@ -60,7 +60,8 @@ def told_once(recursions: Sequence[Recursion]) -> tuple[Recursion, ...]:
             if (other.index, other.low, other.high) == (r.index, r.low, r.high):
                 step = _in_terms_of(step, other.step, other.symbol)
                 initial = _in_terms_of(initial, other.initial, other.first)
-        out.append(replace(r, step=step, initial=initial))
+        solved = None if r.solution is None else _in_terms_of(r.solution, r.initial, r.first)
+        out.append(replace(r, step=step, initial=initial, solution=solved))
     return tuple(out)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import groupby
 
-from tpsym.report.escape import html, math_text, plain, tex
+from tpsym.report.escape import html, markdown, math_text, plain, tex
 from tpsym.report.latex_names import latex_name
 from tpsym.report.mathml import mathml_name
 from tpsym.report.names import ENGLISH, split_identifier, unicode_name
@@ -40,6 +40,12 @@ def remark_html(sentence: str) -> str:
     """The sentence with its formulas as MathML."""
     runs = groupby(_words(sentence), key=_is_formula)
     return " ".join(_math(run) if formula else html(" ".join(run)) for formula, run in ((f, [*r]) for f, r in runs))
+
+
+def remark_markdown(sentence: str) -> str:
+    """The sentence with its formulas between dollar signs."""
+    runs = [(formula, [*run]) for formula, run in groupby(_words(sentence), key=_is_formula)]
+    return " ".join(f"${' '.join(map(_latex, r))}$" if formula else markdown(" ".join(r)) for formula, r in runs)
 
 
 def _math(words: list[str]) -> str:
@@ -78,7 +84,7 @@ def _is_formula(word: str) -> bool:
         return True
     bare = _bare(word)
     names = re.findall(r"[^\W\d]\w*", bare)
-    if not names or word in ("a", "A", "I") or not re.fullmatch(r"[\w^/*+\-()\[\], ∂]+[\w\])]", " " + bare):
+    if not names or word in ("a", "A", "I") or not re.fullmatch(r"[\w^/*+\-()\[\], ∂]+[\w\])*]", " " + bare):
         return False
     heads = [split_identifier(n)[0] for n in names]
     return all(len(head) == 1 or head in ENGLISH or "_" in n for n, head in zip(names, heads, strict=True))

@@ -135,7 +135,7 @@ def _block(block: Block, width: int, paint: Paint) -> list[str]:
     if block.value is not None:
         lines += wrap(f"  ≈ {plain(block.value)}", width=width)
     if block.note:
-        lines += wrap(f"  {plain(block.note)}", width=width, indent="  ")
+        lines += wrap(f"  {remark_text(block.note)}", width=width, indent="  ")
     if block.steps:
         word = "step" if len(block.steps) == 1 else "steps"
         lines += [paint(line, "dim") for line in wrap(f"  by {word} {ranges(block.steps)}", width=width)]
