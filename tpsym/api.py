@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType, ModuleType
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from tpsym.errors import Diagnostic, TpError, fail
@@ -331,16 +330,3 @@ def format_file(path: Path, *, write: bool) -> bool:
     if write:
         write_file(path, formatted)
     return True
-
-
-class _Package(ModuleType):
-    """The package ``tpsym``, in which a function is not replaced by the subpackage of its name."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in KEPT and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-KEPT = {"verify": verify, "simulate": simulate}
-sys.modules["tpsym"].__class__ = _Package
-vars(sys.modules["tpsym"]).update(KEPT)

@@ -104,8 +104,44 @@ def ratio_mean(term: Expr, variables: Sequence[Symbol], rows: Sequence[Sequence[
     if alone and diverges(term, names):
         raise DivergentExpectation("the mean does not exist: the quadratic form that divides is too often close to 0")
     number, body = term.as_independent(*names, as_Add=False)
+    number, body = halved(number, body, names)
+    if number == 0:
+        return number
     candidates = orders(Candidate(1, renumbered(body, names), ImmutableDenseMatrix(matrix), 0))
     return number * min(candidates, key=lambda c: c[0])[2]
+
+
+def halved(number: Expr, body: Expr, names: Sequence[Symbol]) -> tuple[Expr, Expr]:
+    """The law is symmetric: an odd product has mean 0, one gate beside an even product opens half of the time."""
+    gates = [f for f in sp.Mul.make_args(body) if f.as_base_exp()[0].func in (fn.relu, fn.step)]
+    rest = sp.Mul(*(f for f in sp.Mul.make_args(body) if f not in gates))
+    parities = [parity(f, names) for f in sp.Mul.make_args(rest)]
+    if None in parities or len(gates) > 1:
+        return number, body
+    odd = sum(1 for p in parities if p == -1) % 2 == 1
+    if not gates:
+        return (sp.S.Zero if odd else number), body
+    (gate,) = gates
+    base, exponent = gate.as_base_exp()
+    if not exponent.is_Integer or exponent < 1 or parity(base.args[0], names) != -1:
+        return number, body
+    power = base.args[0] ** exponent if base.func is fn.relu else sp.S.One
+    even = odd == (base.func is fn.relu and exponent % 2 == 1)
+    return (number / 2, power * rest) if even else (number, body)
+
+
+def parity(factor: Expr, names: Sequence[Symbol]) -> int | None:
+    """1 for an even factor, -1 for an odd one, ``None`` if neither shows."""
+    base, exponent = factor.as_base_exp()
+    if not base.is_polynomial(*names):
+        return None
+    degrees = {sum(powers) % 2 for powers in sp.Poly(base, *names).monoms()}
+    if len(degrees) > 1:
+        return None
+    odd = degrees == {1}
+    if not odd:
+        return 1
+    return None if not exponent.is_Integer else -1 if exponent % 2 else 1
 
 
 def renumbered(body: Expr, names: Sequence[Symbol]) -> Expr:

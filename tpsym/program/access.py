@@ -83,13 +83,16 @@ def member(family: Family, keys: tuple[Key, ...], span: Span) -> Value:
     text = ", ".join(map(str, keys))
     if len(keys) != arity:
         raise wrong_index_count(family.name, arity, len(keys), span)
-    ranges = [sorted({k[i] for k in known}) for i in range(arity)]
+    ranges = [sorted({k[i] for k in known}) for i in range(arity)] if known else []
     there = ", ".join(f"{r[0]}..{r[-1]}" if len(r) > 1 else str(r[0]) for r in ranges)
+    expected = f"an index in {there}" if max(map(len, ranges), default=1) > 1 else f"the index {there}"
+    if family.reach:
+        expected = f"a layer in {family.reach}"
     raise fail(
         "index-out-of-range",
         f"there is no {family.name}[{text}]",
         span,
-        expected=f"a layer in {family.reach}" if family.reach else f"an index in {there}" if max(map(len, ranges)) > 1 else f"the index {there}",
+        expected=expected,
         fix="define it before it is used, or change the range",
     )
 

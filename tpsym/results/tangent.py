@@ -9,11 +9,12 @@ import sympy as sp
 from sympy import Expr, S, Symbol
 
 from tpsym.derivation import rule
+from tpsym.functions import delta
 from tpsym.limit.interpret import Limit
 from tpsym.limit.rules import expectation_rule
 from tpsym.limit.series import Series, SizeUnknown, add, exact, larger, maximum, multiply
 from tpsym.limit.states import missing
-from tpsym.program.instructions import State
+from tpsym.program.instructions import Moment, Nonlin, State
 from tpsym.program.scope import Context
 from tpsym.program.values import Scalar, VectorValue
 from tpsym.transform.backward import Gradients, backward, pull_back
@@ -82,6 +83,7 @@ def tangent_limit(
     the learning rate of each array carries the power of n that makes its summand of order one. ``exponent`` is
     the power of n that is asked for, by default the largest.
     """
+    check_gradients(context, [*(c.inner for c in found), *(weight for _, _, weight in pairs)])
     series = [(c.name, limit.series(c.factor * c.inner)) for c in found]
     if context.parametrization == "mup":
         series = [(name, exact(s.leading()[1]) if s.terms else s) for name, s in series]
@@ -100,6 +102,21 @@ def tangent_limit(
     if top is None:
         top, _ = add([s for _, s in series]).leading()
     return TangentLimit(top, tuple((name, part) for name, s in series if (part := at_exponent(s, top)) != 0))
+
+
+def check_gradients(context: Context, inner: list[Expr]) -> None:
+    """Refuse gradients of jumps: at finite width they vanish almost everywhere, which a point mass is no limit of.
+
+    Raises:
+        SizeUnknown: a nonlinearity on the way is discontinuous.
+    """
+    program = context.builder.program()
+    nodes = {context.nodes[s] for e in inner for s in e.free_symbols if s in context.nodes}
+    for node in program.ancestors(nodes):
+        instruction = program[node]
+        if isinstance(instruction, Nonlin | Moment) and instruction.payload.has(delta):
+            raise SizeUnknown("a network with jumps has gradients that vanish almost everywhere at every finite width; "
+                              "its tangent kernel is not the limit of theirs")
 
 
 def at_exponent(series: Series, exponent: Expr) -> Expr:

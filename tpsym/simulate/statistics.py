@@ -176,6 +176,8 @@ def judge(
     if kind == "variance" and not limit > 0:
         raise ValueError("a variance is compared with a positive limit; use the mean of the square instead")
     offsets, errors, freedom, unit = _deviations(limit, estimates, kind)
+    # errors below rounding are rounding, and would overflow in weights
+    errors = np.maximum(errors, 1e-14 * max(1.0, abs(limit)))
     x = np.array([e.n**-bias_power for e in estimates])
     bias, bias_variance, absorbed = 0.0, 0.0, np.zeros(len(x))
     if len(x) > 1:

@@ -51,6 +51,8 @@ def down_to_lowest(recursions: Recursions, pair: Pair) -> dict[Symbol, Expr] | N
     lowest: dict[int, Expr] = {}
     keys = recursions.limit.statistics
     for s in recursions.statistics_in(pair):
+        if keys[s].layer.is_Integer:
+            continue
         statement = recursions.loop(keys[s]).statement
         gap = sp.expand(keys[s].layer - lowest.setdefault(statement, keys[s].layer))
         if not gap.is_Integer:
@@ -60,9 +62,9 @@ def down_to_lowest(recursions: Recursions, pair: Pair) -> dict[Symbol, Expr] | N
     todo = list(recursions.statistics_in(pair))
     while todo:
         symbol = todo.pop()
-        least = lowest.get(recursions.loop(keys[symbol]).statement)
+        layer = keys[symbol].layer
         # a layer given as a number goes down to the first one
-        free = least is None or (least.free_symbols and sp.expand(keys[symbol].layer - least) == 0)
+        free = not layer.is_Integer and sp.expand(layer - lowest[recursions.loop(keys[symbol]).statement]) == 0
         if symbol not in found and not free:
             found[symbol] = recursions.at(symbol)
             todo += recursions.statistics_in([found[symbol]])
