@@ -114,7 +114,7 @@ def iterated(parsed: tpsym.Program, found: Expr, depth: int) -> float:
     recursions, context = side.recursions, side.context
     (name,) = context.depths
     symbol = context.scope.names[name].expr
-    expr = found.xreplace({s: recursions._shifted(s, symbol, sp.Integer(depth)) for s in found.free_symbols})
+    expr = recursions.shift(found, symbol, sp.Integer(depth))
     values: dict[Symbol, Expr] = {}
     todo = list(expr.free_symbols)
     while todo:
@@ -122,7 +122,7 @@ def iterated(parsed: tpsym.Program, found: Expr, depth: int) -> float:
         if s not in values and (s in side.limit.statistics or s in side.limit.definitions):
             given = side.limit.definitions.get(s)
             given = recursions.at(s) if given is None else given
-            values[s] = given.xreplace({symbol: sp.Integer(depth)})
+            values[s] = recursions.shift(given, symbol, sp.Integer(depth))
             todo += values[s].free_symbols
     return number(side, expr, depth, ordered(values, expr))
 

@@ -38,12 +38,25 @@ def square_root(x: Ball) -> Ball:
     return arb(0).union(top)
 
 
+def whole_power(x: Ball, n: int) -> Ball:
+    """x^n for a whole n; flint has no value for balls around 0."""
+    if not x.contains(0):
+        return x**n
+    if n < 0:
+        return NAN
+    # an even power of the ball is one of its absolute value
+    base, result = (abs(x) if n % 2 == 0 else x), arb(1)
+    for bit in bin(n)[2:]:
+        result = result * result * (base if bit == "1" else arb(1))
+    return result
+
+
 def power(x: Ball, y: Ball) -> Ball:
     """x^y: any x for whole y, nonnegative x otherwise."""
     if y.is_exact() and y.is_integer():
-        return x ** int(y.unique_fmpz())
+        return whole_power(x, int(y.unique_fmpz()))
     if y.is_exact() and (2 * y).is_integer():
-        return square_root(x) ** int((2 * y).unique_fmpz())
+        return whole_power(square_root(x), int((2 * y).unique_fmpz()))
     if x > 0:
         return (y * x.log()).exp()
     x = nonnegative(x)
@@ -57,9 +70,9 @@ def power(x: Ball, y: Ball) -> Ball:
 def rational_power(x: Ball, p: int, q: int) -> Ball:
     """x^(p/q), the principal value where it is real."""
     if q == 1:
-        return x**p
+        return whole_power(x, p)
     if q == 2:
-        return square_root(x) ** p
+        return whole_power(square_root(x), p)
     return power(x, arb(p) / q)
 
 

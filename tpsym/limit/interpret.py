@@ -15,11 +15,12 @@ from tpsym.functions import step
 from tpsym.gauss import expect
 from tpsym.limit import rules
 from tpsym.limit.jumps import is_pure, misses_jumps
-from tpsym.limit.linearity import blocks, summands
+from tpsym.limit.linearity import blocks, product, summands
 from tpsym.limit.nondegenerate import variances_at_jumps
+from tpsym.limit.parity import Known
 from tpsym.limit.series import Series, SizeUnknown, exact, expand_in, make, maximum
 from tpsym.limit.states import Statistic, check_law, raw_covariance, z_state
-from tpsym.limit.variables import Variables, label_latex
+from tpsym.limit.variables import Variables, is_monomial, label_latex
 from tpsym.program.graph import Program
 from tpsym.program.instructions import (
     MatMul,
@@ -37,16 +38,6 @@ from tpsym.program.values import dot_symbol, hat_symbol, node_symbol
 
 WRITTEN_OUT = 400
 """Operations up to which named values are written out where a hidden zero would matter."""
-
-
-def is_monomial(value: Expr) -> bool:
-    """Whether a value is a product of numbers and powers of symbols: too short to deserve a name."""
-    return all(
-        f.is_Rational
-        or f.is_Symbol
-        or (f.is_Pow and (f.base.is_Symbol or f.base.is_Rational) and f.exp.is_Rational)
-        for f in sp.Mul.make_args(value)
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +74,14 @@ class Limit:
     _covariance: dict[tuple[Symbol, Symbol], Expr] = field(default_factory=dict)
     _expectation: dict[Expr, tuple[Expr, tuple[str, ...]]] = field(default_factory=dict)
     _named: dict[Expr, Symbol] = field(default_factory=dict)
+    _series: dict[Expr, Series] = field(default_factory=dict)
     _slope: dict[tuple[int, Symbol], Expr] = field(default_factory=dict)
     _prepared: set[int] = field(default_factory=set)
     pure: dict[int, bool] = field(default_factory=dict)
     statistics: dict[Symbol, Statistic] = field(default_factory=dict)
     statistic_symbols: dict[Statistic, Symbol] = field(default_factory=dict)
     source_forms: dict[int, Expr] = field(default_factory=dict)
-    parities: dict[frozenset[str], dict[int, int]] = field(default_factory=dict)
+    parities: Known = field(default_factory=Known)
 
     def __post_init__(self) -> None:
         self.variables = Variables(self.program)
@@ -165,6 +157,12 @@ class Limit:
 
     def series(self, expr: Expr) -> Series:
         """An expression over node symbols (and hats, dots) as a series of random variables."""
+        known = self._series.get(expr)
+        if known is None:
+            known = self._series[expr] = self._as_series(expr)
+        return known
+
+    def _as_series(self, expr: Expr) -> Series:
         nodes = {s: int(s.name.lstrip("$hatdo")) for s in expr.free_symbols if s.name.startswith("$")}
         self.prepare(list(nodes.values()))
         values: dict[Symbol, Series] = {}
@@ -227,7 +225,7 @@ class Limit:
         parts = blocks(terms[0], gaussians, self.variables.independent)
         if len(parts) > 1:
             found = [self.expectation_with_rules(part) for part, _ in parts]
-            return sp.Mul(*(v for v, _ in found)), tuple(dict.fromkeys(r for _, used in found for r in used))
+            return product([v for v, _ in found]), tuple(dict.fromkeys(r for _, used in found for r in used))
         covariance = [[self.covariance(a, b) for b in gaussians] for a in gaussians]
         self.met |= set(variances_at_jumps(self, terms[0]))
         reduction = expect(terms[0], gaussians, covariance)

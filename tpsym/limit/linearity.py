@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 
 import sympy as sp
 from sympy import Expr, Symbol
 
+INFINITE = (sp.oo, -sp.oo, sp.zoo, sp.nan)
 MAX_TERMS = 512
 """Terms a product of sums may be multiplied out into."""
 
@@ -16,10 +18,19 @@ def summands(expr: Expr, gaussians: Sequence[Symbol]) -> tuple[Expr, ...]:
 
     Polynomials are left whole: Wick's formula handles them better.
     """
-    if len(gaussians) < 3 or expr.is_polynomial(*gaussians) or term_count(expr) > MAX_TERMS:
+    if len(gaussians) < 3 or is_polynomial(expr, set(gaussians)) or term_count(expr) > MAX_TERMS:
         return (expr,)
     expanded = sp.expand(expr, deep=False, power_base=False, power_exp=False, log=False)
     return tuple(sp.Add.make_args(expanded))
+
+
+def is_polynomial(expr: Expr, variables: AbstractSet[Symbol]) -> bool:
+    """Whether an expression is a polynomial in the variables as it is written."""
+    if isinstance(expr, sp.Add | sp.Mul):
+        return all(is_polynomial(a, variables) for a in expr.args)
+    if isinstance(expr, sp.Pow) and expr.exp.is_Integer and expr.exp >= 0:
+        return is_polynomial(expr.base, variables)
+    return expr.is_Symbol or variables.isdisjoint(expr.free_symbols)
 
 
 def term_count(expr: Expr) -> int:
@@ -34,6 +45,13 @@ def term_count(expr: Expr) -> int:
     if isinstance(expr, sp.Pow) and expr.exp.is_Integer and expr.exp > 0 and isinstance(expr.base, sp.Add):
         return int(term_count(expr.base) ** min(int(expr.exp), 64))
     return 1
+
+
+def product(values: Sequence[Expr]) -> Expr:
+    """∏ values; with a zero among finite ones at once, where sympy would ask of each whether it is finite."""
+    if sp.S.Zero in values and not any(v.has(*INFINITE) for v in values):
+        return sp.S.Zero
+    return sp.Mul(*values)
 
 
 def blocks(

@@ -7,13 +7,16 @@ flip and the derivative changes sign. This is the BP-like condition; readouts ma
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
 
 import sympy as sp
 from sympy import Expr, Symbol
 
 from tpsym.program.graph import Program
 from tpsym.program.instructions import (
+    Instruction,
     MatMul,
     Moment,
     Nonlin,
@@ -27,50 +30,84 @@ from tpsym.program.instructions import (
 
 EVEN, ODD, NEITHER = 1, -1, 0
 
+T = TypeVar("T")
+Entry = Literal["none", "linear", "other"]
+"""How a family enters a node: not at all, linearly in every instruction on the way, or otherwise."""
 
-Known = dict[frozenset[str], dict[int, int]]
-"""Parities of nodes met before, by the families that were flipped."""
+@dataclass(slots=True)
+class Known:
+    """What is known of nodes met before; with a node stands everything that it is computed from.
+
+    ``families`` are the initial families behind a node, each with whether it is centred there; ``linear`` says by
+    family how it enters, ``parities`` what flipping a set of families does.
+    """
+
+    families: dict[int, frozenset[tuple[str, bool]]] = field(default_factory=dict)
+    linear: dict[str, dict[int, Entry]] = field(default_factory=dict)
+    parities: dict[frozenset[str], dict[int, int]] = field(default_factory=dict)
 
 
 def is_gradient(program: Program, node: int, others: Iterable[int], known: Known) -> bool:
     """Whether a node is odd in centred initial families, one or several, that none of the others depends on."""
-    families = flippable(program, node, others)
-    linear = frozenset(f for f in families if enters_linearly(program, node, f))
+    families = flippable(program, node, others, known)
+    linear = frozenset(f for f in families if enters_linearly(program, node, f, known))
     candidates = [*(frozenset({f}) for f in sorted(families)), linear]
-    return any(c and parity(program, node, c, known.setdefault(c, {})) == ODD for c in candidates)
+    return any(c and parity(program, node, c, known.parities.setdefault(c, {})) == ODD for c in candidates)
 
 
-def flippable(program: Program, node: int, others: Iterable[int]) -> frozenset[str]:
+def remembered(program: Program, node: int, known: dict[int, T], value: Callable[[int], T]) -> T:
+    """The value of a node, after those of everything it is computed from, in program order."""
+    missing: set[int] = set()
+    todo = [node]
+    while todo:
+        k = todo.pop()
+        if k not in known and k not in missing:
+            missing.add(k)
+            todo.extend(arguments(program[k]))
+    for k in sorted(missing):
+        known[k] = value(k)
+    return known[node]
+
+
+def flippable(program: Program, node: int, others: Iterable[int], known: Known) -> frozenset[str]:
     """The centred initial families that a node depends on and none of the others does."""
-    taken = {_family(program, k) for k in program.ancestors(others)}
-    own = {k: _family(program, k) for k in program.ancestors([node])}
-    centred: dict[str, bool] = {}
-    for k, name in own.items():
-        if name is not None:
-            centred[name] = centred.get(name, True) and program[k].mean == 0  # type: ignore[union-attr]
-    return frozenset(name for name, zero in centred.items() if zero and name not in taken)
 
-
-def enters_linearly(program: Program, node: int, family: str) -> bool:
-    """Whether no instruction on the way from a family to a node is more than linear in what depends on it."""
-    touched: set[int] = set()
-    for k in program.ancestors([node]):
+    def behind(k: int) -> frozenset[tuple[str, bool]]:
         instruction = program[k]
-        if _family(program, k) == family or not touched.isdisjoint(arguments(instruction)):
-            touched.add(k)
-            if isinstance(instruction, Nonlin | Moment):
-                slots = [vector_slot(i) for i, v in enumerate(instruction.vectors) if v in touched]
-                slots += [scalar_slot(i) for i, v in enumerate(instruction.scalars) if v in touched]
-                if any(sp.diff(instruction.payload, s).has(*slots) for s in slots):
-                    return False
-            elif isinstance(instruction, OuterNonlin):
-                return False
-    return True
+        if isinstance(instruction, Vector):
+            return frozenset({(instruction.family, bool(instruction.mean == 0))})
+        return frozenset().union(*(known.families[a] for a in arguments(instruction)))
+
+    taken = {name for k in others for name, _ in remembered(program, k, known.families, behind)}
+    own = remembered(program, node, known.families, behind)
+    return frozenset(name for name, _ in own if name not in taken and (name, False) not in own)
 
 
-def _family(program: Program, node: int) -> str | None:
-    instruction = program[node]
-    return instruction.family if isinstance(instruction, Vector) else None
+def enters_linearly(program: Program, node: int, family: str, known: Known) -> bool:
+    """Whether no instruction on the way from a family to a node is more than linear in what depends on it."""
+    entries = known.linear.setdefault(family, {})
+
+    def entry(k: int) -> Entry:
+        instruction = program[k]
+        if isinstance(instruction, Vector):
+            return "linear" if instruction.family == family else "none"
+        found = {entries[a] for a in arguments(instruction)}
+        if "other" in found:
+            return "other"
+        if "linear" not in found:
+            return "none"
+        return "linear" if _is_linear(instruction, lambda a: entries[a] != "none") else "other"
+
+    return remembered(program, node, entries, entry) != "other"
+
+
+def _is_linear(instruction: Instruction, touched: Callable[[int], bool]) -> bool:
+    """Whether an instruction is linear in the touched ones among its arguments together."""
+    if isinstance(instruction, Nonlin | Moment):
+        slots = [vector_slot(i) for i, v in enumerate(instruction.vectors) if touched(v)]
+        slots += [scalar_slot(i) for i, v in enumerate(instruction.scalars) if touched(v)]
+        return not any(sp.diff(instruction.payload, s).has(*slots) for s in slots)
+    return not isinstance(instruction, OuterNonlin)
 
 
 def parity(program: Program, node: int, flipped: frozenset[str], known: dict[int, int]) -> int:
@@ -78,10 +115,7 @@ def parity(program: Program, node: int, flipped: frozenset[str], known: dict[int
 
     ``known`` remembers nodes met before with the same families.
     """
-    for k in program.ancestors([node]) if node not in known else []:
-        if k not in known:
-            known[k] = _parity(program, k, flipped, known)
-    return known[node]
+    return remembered(program, node, known, lambda k: _parity(program, k, flipped, known))
 
 
 def _parity(program: Program, node: int, flipped: frozenset[str], known: dict[int, int]) -> int:

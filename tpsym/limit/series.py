@@ -8,13 +8,14 @@ a cancellation of leading terms is never mistaken for zero.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sympy as sp
 from sympy import Expr, S, Symbol
 from sympy.core.relational import Relational
 
 from tpsym.functions import leaky_relu, relu, step
+from tpsym.limit.cancel import cancels
 
 
 class SizeUnknown(ValueError):
@@ -111,7 +112,7 @@ def add(series: list[Series]) -> Series:
         for e, c in s.terms.items():
             terms.setdefault(sp.expand(e), []).append(c)
     summed = {e: sp.Add(*cs) for e, cs in terms.items()}
-    summed = {e: sp.expand(c) if len(terms[e]) > 1 and sp.expand(c) == 0 else c for e, c in summed.items()}
+    summed = {e: S.Zero if len(terms[e]) > 1 and cancels(c) else c for e, c in summed.items()}
     return make(summed, _worst(*(s.error for s in series)))
 
 
@@ -240,11 +241,28 @@ class Expansion:
     values: Mapping[Symbol, Series]
     is_random: Callable[[Expr], bool] = lambda _: True
     continuous: bool = False
+    rough: frozenset[Expr] = field(init=False)
+    plain: Mapping[Expr, Expr] = field(init=False)
+    is_rough: dict[Expr, bool] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        simple = {s: v.terms.get(S.Zero, S.Zero) for s, v in self.values.items() if is_plain(v)}
+        object.__setattr__(self, "plain", simple)
+        object.__setattr__(self, "rough", frozenset({self.n, *(self.values.keys() - simple.keys())}))
+
+    def _rough(self, expr: Expr) -> bool:
+        """Whether n, or a symbol whose series is more than an exact term of order one, is in an expression."""
+        if not expr.args:
+            return expr in self.rough
+        known = self.is_rough.get(expr)
+        if known is None:
+            known = self.is_rough[expr] = any(self._rough(a) for a in expr.args)
+        return known
 
     def __call__(self, expr: Expr) -> Series:
         n, values = self.n, self.values
-        if not expr.has(n) and all(is_plain(v) for s, v in values.items() if expr.has(s)):
-            return exact(expr.xreplace({s: v.terms.get(S.Zero, S.Zero) for s, v in values.items()}))
+        if not self._rough(expr):
+            return exact(expr.xreplace(self.plain))
         if expr == n:
             return Series({S.One: S.One})
         if isinstance(expr, Symbol):

@@ -207,3 +207,13 @@ def variance_factor(matrix: Matrix, *, transposed: bool) -> Expr:
     r"""σ_W² for ``W x``; ρ σ_W² for ``Wᵀ x`` with ρ = rows/columns (Yang, Tensor Programs III, App. F)."""
     ratio = matrix.rows.ratio / matrix.columns.ratio
     return ratio * matrix.variance if transposed else matrix.variance
+
+
+def is_monomial(value: Expr) -> bool:
+    """Whether a value is a product of numbers and powers of symbols: too short to deserve a name."""
+    return all(
+        f.is_Rational
+        or f.is_Symbol
+        or (f.is_Pow and (f.base.is_Symbol or f.base.is_Rational) and f.exp.is_Rational)
+        for f in sp.Mul.make_args(value)
+    )

@@ -193,7 +193,7 @@ class Recursions:
             elif key not in state:
                 state[key] = True
                 todo.append((key, True))
-                used = self.statistics_in([self.step(key)])
+                used = self.statistics_in([self.step(key), self.first(key)])
                 todo += [(self.generic(s), False) for s in sorted(used, key=str, reverse=True)]
         return order
 
@@ -231,7 +231,8 @@ class Recursions:
         """
         if (key, after_first) not in self.solved:
             loop = self.loop(key)
-            wanted = self.closure([self._symbol(key, loop.index)])
+            statement = loop.statement
+            wanted = [k for k in self.closure([self._symbol(key, loop.index)]) if self.loop(k).statement == statement]
             equations = {self._symbol(k, loop.index): self._equation(k, loop, after_first) for k in wanted}
             found = solve_all(equations, index=loop.index, low=loop.low + int(after_first))
             self.solved |= {(k, after_first): found.get(self._symbol(k, loop.index)) for k in wanted}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import sympy as sp
 from sympy import Expr, S, Symbol
@@ -52,8 +53,17 @@ def backward(context: Context, output: Expr, *, label: str = "") -> Gradients:
     """The gradients of ``output``, an expression over the scalars of the program.
 
     The program grows by the instructions of the backward pass; powers of n that all seeds share stand
-    in front. ``label`` tells apart the adjoints of several outputs.
+    in front. ``label`` tells apart the adjoints of several outputs. The same question has the same answer,
+    remembered with the functions the program consists of.
     """
+    key = ("gradients", output, label)
+    if key not in context.instances:
+        context.instances[key] = _backward(context, output, label)
+    found: Gradients = context.instances[key]
+    return found
+
+
+def _backward(context: Context, output: Expr, label: str) -> Gradients:
     nodes = sorted(context.nodes[s] for s in output.free_symbols if s in context.nodes)
     seeds = {k: sp.diff(output, context.symbol(k)) for k in nodes}
     found = next((p for s in seeds.values() if s != 0 and (p := power_of(s, context.n)) is not None), None)
@@ -81,6 +91,7 @@ def pull_back(
     )
 
 
+@lru_cache(maxsize=4096)
 def slope(payload: Expr, slot: Symbol) -> Expr:
     """The weak derivative of a payload."""
     found: Expr = sp.diff(payload, slot)

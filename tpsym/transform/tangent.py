@@ -37,8 +37,19 @@ def contributions(
 
     With parametrisation ``ntk`` an array of variance s² is s·ω with ω trained, otherwise the array itself.
     """
+    wanted = tuple(context.trained if arrays is None else arrays)
+    key = ("contributions", id(first), id(second), wanted)
+    if key not in context.instances:
+        # the gradients are kept, so that their ids stay theirs
+        context.instances[key] = (first, second, _contributions(context, first, second, wanted))
+    return list(context.instances[key][2])
+
+
+def _contributions(
+    context: Context, first: Gradients, second: Gradients, arrays: Iterable[Trained]
+) -> list[Contribution]:
     found = []
-    for array in context.trained if arrays is None else arrays:
+    for array in arrays:
         inner = _inner(context, array, first, second)
         if inner != 0:
             weight = array.variance if context.parametrization == "ntk" else S.One

@@ -39,8 +39,14 @@ def forms(side: LimitQuestions, pair: Pair) -> Iterator[Form]:
     if relative is not None:
         yield Form(ordered({**side.limit.definitions, **relative}, pair), "recursion over layers")
     start = {**side.limit.definitions, **(relative or {})}
-    left = statistics_left(recursions, pair, start)
-    solved, notes = solutions(recursions, left)
+    solved: dict[Symbol, Expr] = {}
+    notes: dict[str, None] = {}
+    while True:
+        # a first value may rest on a loop before
+        more, said = solutions(recursions, statistics_left(recursions, pair, {**start, **solved}))
+        if not more:
+            break
+        solved, notes = {**solved, **more}, {**notes, **dict.fromkeys(said)}
     if solved:
         yield Form(ordered({**start, **solved}, pair), "solution of the recursion", "; ".join(notes))
 
