@@ -34,6 +34,7 @@ T = TypeVar("T")
 Entry = Literal["none", "linear", "other"]
 """How a family enters a node: not at all, linearly in every instruction on the way, or otherwise."""
 
+
 @dataclass(slots=True)
 class Known:
     """What is known of nodes met before; with a node stands everything that it is computed from.
