@@ -69,9 +69,9 @@ def test_sign(depth: int) -> None:
 
 
 def test_tangent_kernel_of_sign_at_one_input() -> None:
-    """It is infinite: the mean of the square of a point mass."""
+    """The formula's is infinite on the diagonal, that of every finite network vanishes but for its last layer."""
     assert DUALS["sign(z)"](mp.mpf(1), mp.mpf(1), mp.mpf(1))[1] == mp.inf
-    with pytest.raises(tpsym.TpError, match="point mass"):
+    with pytest.raises(tpsym.TpError, match="vanish almost everywhere"):
         symbolic(MLP.format(phi="sign(z)", depth=1), "ntk", w=1, b=0)
 
 
