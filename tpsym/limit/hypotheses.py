@@ -18,7 +18,7 @@ from sympy import Expr, Symbol
 from tpsym.functions import Unknown
 from tpsym.limit.series import SizeUnknown
 from tpsym.program.graph import Program
-from tpsym.program.instructions import MatMul, Moment, Nonlin, OuterNonlin, State, vector_slot
+from tpsym.program.instructions import MatMul, Moment, Nonlin, OuterNonlin, vector_slot
 from tpsym.program.labels import node_label
 
 Growth = Literal[0, 1, 2]
@@ -52,7 +52,7 @@ def theorem(
     Raises:
         SizeUnknown: a nonlinearity grows too fast for every theorem here.
     """
-    needed = with_rounds(program, nodes)
+    needed = program.behind(nodes)
     uses: dict[int, set[bool]] = {}
     worst, culprit, scalars, unknown, outer = 0, "", False, False, False
     for node in needed:
@@ -91,18 +91,6 @@ def theorem(
     if both:
         return Theorem("NETSOR⊤ Master Theorem", "Yang2020TP3", "; ".join(assumes))
     return Theorem("NETSOR Master Theorem", "Yang2019TP1", "; ".join(assumes))
-
-
-def with_rounds(program: Program, nodes: Iterable[int]) -> list[int]:
-    """The nodes behind the given ones, rounds of loops over layers included."""
-    found: set[int] = set()
-    todo = list(nodes)
-    while todo:
-        new = [k for k in program.ancestors(todo) if k not in found]
-        found |= set(new)
-        states = [i for k in new if isinstance(i := program[k], State)]
-        todo = [k for i in states for k in (*program.loops[i.loop].initial, *program.loops[i.loop].exit)]
-    return sorted(found)
 
 
 def growth(expr: Expr, variables: set[Symbol]) -> Growth:

@@ -20,6 +20,8 @@ def summands(expr: Expr, gaussians: Sequence[Symbol]) -> tuple[Expr, ...]:
     """
     if len(gaussians) < 3 or is_polynomial(expr, set(gaussians)) or term_count(expr) > MAX_TERMS:
         return (expr,)
+    if isinstance(expr, sp.Mul) and not any(isinstance(f.as_base_exp()[0], sp.Add) for f in expr.args):
+        return (expr,)
     expanded = sp.expand(expr, deep=False, power_base=False, power_exp=False, log=False)
     return tuple(sp.Add.make_args(expanded))
 

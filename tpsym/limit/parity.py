@@ -21,6 +21,7 @@ from tpsym.program.instructions import (
     Moment,
     Nonlin,
     OuterNonlin,
+    State,
     Vector,
     arguments,
     column_slot,
@@ -77,6 +78,9 @@ def flippable(program: Program, node: int, others: Iterable[int], known: Known) 
         instruction = program[k]
         if isinstance(instruction, Vector):
             return frozenset({(instruction.family, bool(instruction.mean == 0))})
+        if isinstance(instruction, State):
+            inside = (program[a] for a in program.behind([k]))
+            return frozenset((v.family, bool(v.mean == 0)) for v in inside if isinstance(v, Vector))
         return frozenset().union(*(known.families[a] for a in arguments(instruction)))
 
     taken = {name for k in others for name, _ in remembered(program, k, known.families, behind)}
@@ -130,6 +134,9 @@ def _parity(program: Program, node: int, flipped: frozenset[str], known: dict[in
             if any(known[k] == NEITHER for k in arguments(instruction)):
                 return NEITHER
             return _of_payload(instruction, known)
+        case State():
+            inside = {v.family for k in program.behind([node]) if isinstance(v := program[k], Vector)}
+            return EVEN if flipped.isdisjoint(inside) else NEITHER
     return EVEN
 
 

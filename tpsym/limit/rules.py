@@ -13,7 +13,7 @@ from tpsym.functions import delta, step
 from tpsym.limit.jumps import check_jumps
 from tpsym.limit.parity import is_gradient
 from tpsym.limit.series import Grows, Series, SizeUnknown, make
-from tpsym.limit.states import Unclosed
+from tpsym.limit.states import Unclosed, correlated_with, hidden_products, loops_of
 from tpsym.limit.variables import variance_factor
 from tpsym.program.instructions import (
     MatMul,
@@ -191,12 +191,15 @@ def z_dot(limit: Limit, node: int) -> Expr:
     instruction = limit.program[node]
     assert isinstance(instruction, MatMul)
     earlier = transposed_products(limit, instruction)
-    if not earlier:
+    hidden = hidden_products(limit, instruction)
+    if not earlier and not hidden:
         return S.Zero
-    if limit.independence and gradients_independent(limit, instruction, earlier):
+    if limit.independence and gradients_independent(limit, instruction, earlier, hidden):
         symbol = Symbol(f"Ż({limit.label(node)})", real=True)
         limit.record(gradient_independence.rule, node, symbol, S.Zero)
         return S.Zero
+    if hidden:
+        raise correlated_with(limit, node, hidden[0])
     matrix = limit.program[instruction.matrix]
     assert isinstance(matrix, Matrix)
     _, x = limit.z(instruction.vector).leading()
@@ -219,9 +222,10 @@ def gradient_independence(created: Expr) -> Expr:
     return created
 
 
-def gradients_independent(limit: Limit, instruction: MatMul, earlier: list[int]) -> bool:
+def gradients_independent(limit: Limit, instruction: MatMul, earlier: list[int], hidden: list[int]) -> bool:
     """Whether the check of gradient independence shows that a product has no correlation part."""
     others = [limit.program[p].vector for p in earlier]  # type: ignore[union-attr]
+    others += [k for loop in loops_of(limit, hidden) for k in (*loop.initial, *loop.exit)]
     return is_gradient(limit.program, instruction.vector, others, limit.parities)
 
 

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Literal
 
 import sympy as sp
 from sympy import Expr, S, Symbol
+from sympy.core.relational import Relational
 
 from tpsym.derivation import rule
 from tpsym.limit.series import Series, SizeUnknown, make
-from tpsym.limit.variables import label_latex
+from tpsym.limit.variables import Layered, apart, label_latex
+from tpsym.program.graph import Loop
 from tpsym.program.instructions import MatMul, State, Vector
 
 if TYPE_CHECKING:
@@ -133,9 +135,11 @@ def check_law(limit: Limit, expr: Expr) -> None:
     if not states:
         return
     written = limit.variables.expand(expr)
+    # what is constant between jumps has derivatives that do not show them
+    jumps = {s for a in written.atoms(Relational, sp.floor, sp.ceiling) for s in a.free_symbols}
     for s in states:
         for t in states:
-            if sp.diff(written, s, t).free_symbols & states:
+            if s in jumps or sp.diff(written, s, t).free_symbols & states:
                 label = limit.label(limit.variables.owner[s])
                 raise Unclosed(f"the recursion over layers does not close: {label} is not Gaussian, and more than its "
                                "mean and covariances is needed; give the depth a value, such as depth L = 3")
@@ -151,3 +155,37 @@ def rough_states(limit: Limit, expr: Expr) -> set[Symbol]:
             if isinstance(state, State) and not limit.program.loops[state.loop].gaussian:
                 found.add(s)
     return found
+
+
+def hidden_products(limit: Limit, instruction: MatMul) -> list[int]:
+    """The states that Z^x depends on and that may rest on products with the transpose of the same matrix."""
+    _, x = limit.z(instruction.vector).leading()
+    owner = limit.variables.owner
+    nodes = {owner[s] for s in limit.variables.expand(x).free_symbols if s in owner}
+    return sorted(k for k in nodes if isinstance(i := limit.program[k], State) and rests_on(limit, i, instruction))
+
+
+def rests_on(limit: Limit, state: State, instruction: MatMul) -> bool:
+    """Whether a state may rest on a product with the transpose of the matrix of another."""
+    loop = limit.program.loops[state.loop]
+    if instruction.matrix in limit.program.layered:
+        family, index = limit.program.layered[instruction.matrix]
+        return behind(loop, state.layer, Layered(family, index, False, not instruction.transposed))
+    return ("matrix", instruction.matrix, not instruction.transposed) in loop.sources
+
+
+def behind(loop: Loop, layer: Expr, array: Layered) -> bool:
+    """Whether a state at a layer may rest on an array."""
+    return any(not apart(array, Layered(f, sp.expand(layer + d), True, t)) for f, d, t in loop.layered)
+
+
+def loops_of(limit: Limit, states: list[int]) -> list[Loop]:
+    """The loops of states."""
+    return [limit.program.loops[i.loop] for k in states if isinstance(i := limit.program[k], State)]
+
+
+def correlated_with(limit: Limit, node: int, state: int) -> Unclosed:
+    """The refusal of a product with a correlation part that a recursion does not carry."""
+    return Unclosed(f"the recursion over layers does not close: it would need the correlation part that "
+                    f"{limit.label(node)} has because {limit.label(state)} rests on products with the same matrix; "
+                    "give the depth a value, such as depth L = 3")

@@ -169,6 +169,7 @@ class Layered:
     family: str
     index: Expr
     upto: bool
+    transposed: bool
 
 
 def sources(program: Program, raw: int) -> frozenset[Source]:
@@ -186,14 +187,15 @@ def layers(program: Program, raw: int) -> frozenset[Layered]:
     instruction = program[raw]
     if isinstance(instruction, State):
         pairs = program.loops[instruction.loop].layered
-        return frozenset(Layered(f, sp.expand(instruction.layer + d), True) for f, d in pairs)
+        return frozenset(Layered(f, sp.expand(instruction.layer + d), True, t) for f, d, t in pairs)
     array = instruction.matrix if isinstance(instruction, MatMul) else raw
-    return frozenset({Layered(*program.layered[array], False)} if array in program.layered else ())
+    transposed = isinstance(instruction, MatMul) and instruction.transposed
+    return frozenset({Layered(*program.layered[array], False, transposed)} if array in program.layered else ())
 
 
 def apart(a: Layered, b: Layered) -> bool:
     """Whether two sources are certainly different arrays, or one array in its two orientations."""
-    if a.family != b.family:
+    if a.family != b.family or a.transposed != b.transposed:
         return True
     gap = sp.expand(a.index - b.index)
     if a.upto and b.upto:

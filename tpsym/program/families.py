@@ -43,6 +43,7 @@ def add_layers(context: Context, target: tree.Target, keys: tuple[Key, ...], sco
             value = made[layer] = make(text, scope.child(**{name: Scalar(layer)}))
             if isinstance(value, Scalar) and isinstance(value.expr, Symbol) and layer.free_symbols:
                 context.layer_symbols[value.expr] = partial(moved, beyond, wanted)
+            context.input_layers[text] = (group, layer)
             for node in range(first, len(context.builder.graph)):
                 context.builder.layered[node] = (group, layer)
         return made[layer]

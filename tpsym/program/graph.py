@@ -20,6 +20,7 @@ from tpsym.program.instructions import (
     Nonlin,
     OuterNonlin,
     RandomScalar,
+    State,
     Vector,
     arguments,
     scalar_slot,
@@ -49,8 +50,8 @@ class Loop:
     By component, ``entry`` are the states one layer before, ``exit`` what the round makes of them and ``initial``
     the vectors before the first round, ``low``; ``names`` is what they are called, with the index left open as
     ``{}``, which is the layer plus one of the ``offsets``. ``sources`` are the matrices and initial
-    families that the rounds share, as :func:`source` gives them, ``layered`` the arrays of each round: pairs of a
-    family and the distance of its index from the layer.
+    families that the rounds share, as :func:`source` gives them, ``layered`` the arrays of each round: a family,
+    the distance of its index from the layer (oo for an array of all rounds), and whether it stands transposed.
     ``gaussian`` says that the states are Gaussian, ``centred`` which of them have mean zero.
     """
 
@@ -64,7 +65,7 @@ class Loop:
     exit: tuple[int, ...]
     initial: tuple[int, ...]
     sources: frozenset[Source]
-    layered: frozenset[tuple[str, Expr]]
+    layered: frozenset[tuple[str, Expr, bool]]
     gaussian: bool
     centred: tuple[bool, ...]
 
@@ -122,6 +123,17 @@ class Program:
                 seen.add(node)
                 todo.extend(arguments(self[node]))
         return sorted(seen)
+
+    def behind(self, nodes: Iterable[int]) -> list[int]:
+        """The ancestors of nodes, through loops over layers too: their rounds and what these start from."""
+        found: set[int] = set()
+        todo = list(nodes)
+        while todo:
+            new = set(self.ancestors(todo)) - found
+            found |= new
+            loops = {i.loop for k in new if isinstance(i := self[k], State)}
+            todo = [k for i in loops for k in (*self.loops[i].initial, *self.loops[i].exit)]
+        return sorted(found)
 
 
 @dataclass(slots=True)

@@ -42,32 +42,40 @@ def described(
     context: Context, number: int, heading: Heading, entry: list[int], exits: list[int], initial: list[int]
 ) -> Loop:
     """The loop with its round, given by the states before it, what it makes of them and what came first."""
-    fixed, layered = shared(context, number, ((exits, heading.index), (initial, sp.expand(heading.low - 1))))
+    stages = ((exits, heading.index), (initial, sp.expand(heading.low - 1)))
+    fixed, layered = shared(context, number, heading.index, stages)
     both = used_both_ways(context, [*exits, *initial])
-    gaussian = all(is_affine(context, k, both) for k in (*exits, *initial))
+    gaussian = all(is_affine(context, number, k, both) for k in (*exits, *initial))
     return loop(heading, tuple(entry), tuple(exits), tuple(initial), fixed, layered, gaussian,
                 centred(context, entry, exits, initial, both))
 
 
 def shared(
-    context: Context, number: int, stages: tuple[tuple[list[int], Expr], ...]
-) -> tuple[frozenset[Source], frozenset[tuple[str, Expr]]]:
+    context: Context, number: int, index: Symbol, stages: tuple[tuple[list[int], Expr], ...]
+) -> tuple[frozenset[Source], frozenset[tuple[str, Expr, bool]]]:
     """The randomness behind the states: that of all rounds, and the arrays of each round by distance."""
     program = context.builder.program()
     fixed: set[Source] = set()
-    layered: set[tuple[str, Expr]] = set()
+    layered: set[tuple[str, Expr, bool]] = set()
+
+    def distance(at: Expr, start: Expr) -> Expr:
+        # an array that every round uses belongs to all layers
+        found = sp.expand(at - start)
+        return sp.oo if found.has(index) else found
+
     for nodes, start in stages:
         for node in program.ancestors(nodes):
             instruction = program[node]
             if isinstance(instruction, State) and instruction.loop != number:
                 other = program.loops[instruction.loop]
                 fixed |= other.sources | {("loop", other.statement)}
-                layered |= {(group, sp.expand(instruction.layer + d - start)) for group, d in other.layered}
+                layered |= {(group, distance(instruction.layer + d, start), t) for group, d, t in other.layered}
             elif isinstance(instruction, MatMul | Vector):
                 array = instruction.matrix if isinstance(instruction, MatMul) else node
                 if array in program.layered:
                     group, at = program.layered[array]
-                    layered.add((group, sp.expand(at - start)))
+                    transposed = isinstance(instruction, MatMul) and instruction.transposed
+                    layered.add((group, distance(at, start), transposed))
                 else:
                     fixed.add(source(instruction))
     return frozenset(fixed), frozenset(layered)
@@ -83,12 +91,15 @@ def used_both_ways(context: Context, nodes: list[int]) -> set[int]:
     return {m for m, found in uses.items() if len(found) == 2}
 
 
-def is_affine(context: Context, node: int, both: set[int]) -> bool:
-    """Whether a vector is a sum of Gaussians: products, initial vectors and states."""
+def is_affine(context: Context, number: int, node: int, both: set[int]) -> bool:
+    """Whether a vector is a sum of Gaussians: products, initial vectors, states that are."""
     parts = linear_parts(context, context.symbol(node))
     if parts is None:
         return False
     found = [context.builder[k] for k in parts[1]]
+    loops = {i.loop for i in found if isinstance(i, State)} - {number}
+    if not all(context.builder.loops[k].gaussian for k in loops):
+        return False
     return not any(isinstance(i, MatMul) and i.matrix in both for i in found)
 
 

@@ -137,6 +137,8 @@ def apply_input(context: Context, letter: InputLetter, x: Data, span: Span) -> V
                 span=span,
             )
             context.inputs[key] = node
+            if letter.name in context.input_layers:
+                context.builder.layered[node] = context.input_layers[letter.name]
             context.input_families.setdefault(letter.name, []).append((node, name))
         total += coefficient * context.symbol(context.inputs[key])
     return VectorValue(total, letter.rows)

@@ -105,7 +105,8 @@ class Context:
 
     ``declared`` gives the line of each declaration, ``lengths`` the first data point given as numbers
     for each symbolic size and their count; ``ranges`` what symbolic indices run over, ``indices`` those there
-    are; ``layer_symbols`` brings a parameter of a layer from an index to another layer; ``source`` is the text.
+    are; ``input_layers`` gives family and index of an input layer of a symbolic
+    layer; ``layer_symbols`` brings a parameter of a layer from an index to another layer; ``source`` is the text.
     """
 
     builder: Builder = field(default_factory=Builder)
@@ -116,6 +117,7 @@ class Context:
     grams: dict[tuple[str, str], Symbol] = field(default_factory=dict)
     inputs: dict[tuple[str, str], int] = field(default_factory=dict)
     input_families: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    input_layers: dict[str, tuple[str, Expr]] = field(default_factory=dict)
     unknown_functions: dict[str, int] = field(default_factory=dict)
     nodes: dict[Symbol, int] = field(default_factory=dict)
     parametrization: str = "standard"

@@ -204,7 +204,9 @@ def default_inputs(scope: Scope) -> list[tuple[str, Value]]:
 
 def is_data_family(value: Value) -> bool:
     """Whether a value is a family of data points."""
-    return isinstance(value, Family) and bool(value.members) and all(isinstance(v, Data) for v in value.members.values())
+    if not isinstance(value, Family):
+        return False
+    return bool(value.members) and all(isinstance(v, Data) for v in value.members.values())
 
 
 def _build(

@@ -50,14 +50,16 @@ def probe(context: Context, output: VectorValue) -> int:
 
 
 def gradients(context: Context, output: Scalar | VectorValue) -> Gradients:
-    r"""The backward pass of a scalar, or of :math:`n^{-1/2} \sum_α p_α h_α` for a vector h and a fresh probe p.
+    r"""The backward pass of a scalar, or of :math:`m^{-1/2} \sum_α p_α h_α` for a vector h of size m and
+    a fresh probe p.
 
     By independence of p the latter's tangent kernel is that of one coordinate of h.
     """
     if isinstance(output, Scalar):
         return backward(context, output.expr)
     seed = context.symbol(probe(context, output))
-    return pull_back(context, vectors={context.materialize(output): seed}, scale=sp.sqrt(context.n))
+    scale = sp.sqrt(context.n / output.dimension.ratio)
+    return pull_back(context, vectors={context.materialize(output): seed}, scale=scale)
 
 
 def by_states(context: Context, first: Gradients, second: Gradients) -> list[tuple[int, int, Expr]]:

@@ -20,10 +20,13 @@ from sympy import Expr, S, Symbol
 from tpsym.limit.interpret import Limit
 from tpsym.limit.parity import is_gradient
 from tpsym.limit.series import maximum
-from tpsym.limit.states import Statistic, Unclosed, statistic
+from tpsym.limit.states import Statistic, Unclosed, behind, missing, statistic
+from tpsym.limit.variables import Layered
+from tpsym.program.graph import Loop
 from tpsym.program.instructions import MatMul, State
-from tpsym.program.scope import Context
+from tpsym.program.scope import Context, Trained
 from tpsym.program.values import VectorValue
+from tpsym.results.gradient_words import differ
 from tpsym.results.tangent import (
     Contribution,
     TangentLimit,
@@ -58,9 +61,11 @@ class TangentLayers:
         nodes = [loops[k].exit[c] for k, c in (key.first, key.second)]
         first, second = (self._pass(k) for k in nodes)
         found = contributions(self.context, first, second)
+        pairs = by_states(self.context, first, second)
         self._check_round(key, found)
-        result = tangent_limit(self.context, self.limit, found, by_states(self.context, first, second), self.below,
-                               exponent=self.exponent(key))
+        for state in {k for a, b, _ in pairs for k in (a, b)}:
+            self.check_arrays(state, self._of_layers(state, key, found))
+        result = tangent_limit(self.context, self.limit, found, pairs, self.below, exponent=self.exponent(key))
         self.parts[key] = result.parts
         return result.value
 
@@ -68,12 +73,27 @@ class TangentLayers:
         """Θ before the first round."""
         first, second = self._first_passes(key)
         pairs = by_states(self.context, first, second)
+        found = contributions(self.context, first, second)
+        above = [self._pass(self.limit.program.loops[k].exit[c]) for k, c in (key.first, key.second)]
+        used = [*found, *contributions(self.context, above[0], above[1])]
         for a, b, _ in pairs:
-            self.check_seed(a, first, direct=True)
-            self.check_seed(b, second, direct=True)
-        result = tangent_limit(self.context, self.limit, contributions(self.context, first, second), pairs, self.below,
-                               exponent=self.exponent(key))
+            self._check_known(a, b)
+            self.check_seed(a, first, above=key.first[0])
+            self.check_seed(b, second, above=key.second[0])
+            for state in (a, b):
+                self.check_arrays(state, used)
+        result = tangent_limit(self.context, self.limit, found, pairs, self.below, exponent=self.exponent(key))
         return result.value
+
+    def _of_layers(self, state: int, key: Statistic, found: list[Contribution]) -> list[Contribution]:
+        """The arrays of a round that may not be behind a state of it: for its own states those of one layer."""
+        instruction = self.limit.program[state]
+        assert isinstance(instruction, State)
+        if instruction.loop not in (key.first[0], key.second[0]):
+            return found
+        layered = {a.name for a in self.context.trained
+                   if any(k in self.limit.program.layered for k in array_nodes(self.context, a))}
+        return [c for c in found if c.name in layered]
 
     def exponent(self, key: Statistic) -> Expr:
         """The power of n that the tangent kernels of a loop are stated at: the largest of all its rounds."""
@@ -97,6 +117,8 @@ class TangentLayers:
         one, other = self.limit.program[a], self.limit.program[b]
         assert isinstance(one, State)
         assert isinstance(other, State)
+        if self.limit.program.loops[one.loop].statement != self.limit.program.loops[other.loop].statement:
+            raise missing(self.limit, a, b)
         pair = (one.loop, one.component), (other.loop, other.component)
         symbol = statistic(self.limit, "Theta", *pair, one.layer)
         return self.exponent(self.limit.statistics[symbol]), symbol
@@ -171,16 +193,19 @@ class TangentLayers:
         trained = {a.name: a for a in self.context.trained}
         used = [trained[c.name] for c in found]
         groups: dict[str, set[Expr]] = {}
+        layered = self.limit.program.layered
         for array in used:
-            if array.node is not None and array.node in self.limit.program.layered:
-                group, at = self.limit.program.layered[array.node]
-                groups.setdefault(group, set()).add(at)
-        common = {a.name for a in used if a.node is None or a.node not in self.limit.program.layered}
+            for node in array_nodes(self.context, array):
+                if node in layered:
+                    group, at = layered[node]
+                    groups.setdefault(group, set()).add(at)
+        common = {a.name for a in used if not any(k in layered for k in array_nodes(self.context, a))}
         self.shared.setdefault(loop.statement, set()).update(common)
         twice = [g for g, indices in groups.items() if len(indices) > 1 or not next(iter(indices)).has(loop.index)]
         twice += [a.name for a in used if a.name in common and a.node is not None and self._uses(number, a.node) > 1]
         direct = common and any(self._hands_on(self._pass(k), loop.exit) for k in loop.exit)
-        if twice or direct:
+        nodes = [k for a in used if a.name in common for k in array_nodes(self.context, a)]
+        if twice or direct or (common and not differ(self.limit.program, loop, nodes)):
             names = ", ".join(twice or sorted(common))
             raise Unclosed("the tangent kernel's recursion over layers does not close: it would need the covariance "
                            f"of gradients at different layers, all of which use {names}; {ADVICE}")
@@ -191,12 +216,14 @@ class TangentLayers:
         after = self.context.builder.graph.successors(node)
         return sum(1 for k in after if k in inside and isinstance(self.context.builder[k], MatMul))
 
-    def check_seed(self, state: int, found: Gradients, *, direct: bool = False) -> None:
+    def check_seed(self, state: int, found: Gradients, *, above: int | None = None) -> None:
         """Refuse a gradient that arrives at a loop from above and does not act as an independent probe.
 
         It has to be odd in a readout that the loop knows nothing of (the simple GIA check), and independent of
-        the forward pass where a round multiplies it by that. ``direct``: it comes from a probe itself.
+        the forward pass where a round multiplies it by that. With ``above``, the number of a loop, it comes from a
+        probe of what that loop starts from.
         """
+        direct = above is not None
         instruction = self.limit.program[state]
         assert isinstance(instruction, State)
         loop = self.limit.program.loops[instruction.loop]
@@ -209,14 +236,39 @@ class TangentLayers:
         if loop.statement in self.needs_independence and (direct or not self._free(found)):
             raise Unclosed("the tangent kernel's recursion over layers does not close: the gradient of "
                            f"{self.limit.label(state)} is correlated with the layers below; {ADVICE}")
+        if self.shared.get(loop.statement) and self._passes_again(gradient, loop, above):
+            raise Unclosed("the tangent kernel's recursion over layers does not close: the gradient of "
+                           f"{self.limit.label(state)} passed a matrix that all layers use; {ADVICE}")
+
+    def _passes_again(self, gradient: Expr, loop: Loop, above: int | None) -> bool:
+        """Whether a gradient from above rests on products with a matrix of all rounds."""
+        owner = self.limit.variables.owner
+        nodes = [owner[s] for s in self._written(gradient).free_symbols if s in owner]
+        nodes += self.limit.program.ancestors(self.limit.program.loops[above].exit) if above is not None else []
+        found = [self.limit.program[k] for k in nodes]
+        matrices = {s[1] for s in loop.sources if s[0] == "matrix"}
+        return any(isinstance(i, MatMul) and i.matrix in matrices for i in found)
 
     def check_arrays(self, state: int, found: list[Contribution]) -> None:
         """Refuse arrays that rounds share with what comes after the loop."""
         instruction = self.limit.program[state]
         assert isinstance(instruction, State)
-        names = {c.name for c in found} & self.shared.get(self.limit.program.loops[instruction.loop].statement, set())
+        names = {c.name for c in found}
+        names = {a.name for a in self.context.trained if a.name in names and self._is_behind(a, instruction)}
         if names:
             raise Unclosed(f"{', '.join(sorted(names))} is used in the layers and after them; {ADVICE}")
+
+    def _is_behind(self, array: Trained, state: State) -> bool:
+        """Whether a state may rest on a trained array."""
+        program = self.limit.program
+        loop = program.loops[state.loop]
+        nodes = array_nodes(self.context, array)
+        inside = set(program.behind([*loop.initial, *loop.exit]))
+        known = [program.layered[k] for k in nodes if k in program.layered]
+        layered = [Layered(*array, False, way) for array in known for way in (False, True)]
+        if layered:
+            return any(behind(loop, state.layer, one) for one in layered)
+        return not inside.isdisjoint(nodes)
 
     def head(self, first: Gradients, second: Gradients) -> TangentLimit:
         """The tangent kernel of what comes after the loops, with what comes from below them."""
@@ -240,3 +292,10 @@ class TangentLayers:
         if sp.expand(one.layer - other.layer) == 0:
             pair = sorted(((one.loop, one.component), (other.loop, other.component)))
             self.step(Statistic("Theta", pair[0], pair[1], loop.index))
+
+
+def array_nodes(context: Context, array: Trained) -> list[int]:
+    """The nodes of a trained array: of an input layer, its products with data."""
+    if array.node is not None:
+        return [array.node]
+    return [k for k, _ in context.input_families.get(array.name, [])]

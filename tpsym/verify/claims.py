@@ -54,7 +54,7 @@ def verdict_on(
     relation, lhs, rhs = sides(claim)
     blank = ClaimResult(
         claim.label, claim.span.line, claim.span, relation, format_expression(lhs), format_expression(rhs),
-        "undecided", "none", "the range of this claim is empty",
+        "undecided", "none", EMPTY,
     )
     worst: ClaimResult | None = None
     members = 0
@@ -158,29 +158,51 @@ def for_every_layer(
     return eq, Verdict("undecided", UNPROVED, "not proved for every layer")
 
 
+EMPTY = "the range of this claim is empty"
 UNPROVED = "recursion"
 """How an undecided claim about a symbolic layer was tried; depths are tried next."""
-DEPTHS = (2, 3, 5)
+DEPTHS = (2, 3, 5, 1, 8)
+ENOUGH = 4
+"""Depths at which a claim has to hold to be called checked; those at which it says nothing do not count."""
 
 
 def at_depths(model: Model, claim: tree.Claim, blank: ClaimResult, *, seconds: float) -> ClaimResult:
     """A claim that was not proved for every layer, at a few depths."""
     context = model.context
     names = sorted(n for n in context.depths if not symbolic_depth(context, n).is_Integer)
+    held: list[str] = []
     worst = blank
-    for depth in DEPTHS:
-        settings = {**context.overrides, **dict.fromkeys(names, sp.Integer(depth))}
-        inner = elaborate(model.file, overrides=settings)
-        found = verify_claim(inner, questions(inner.context), claim, seconds=seconds)
-        instance = ", ".join([*(f"{n} = {depth}" for n in names), *([found.instance] if found.instance else [])])
+    for first in range(len(DEPTHS)):
+        # several depths take different values, so that none stands for another
+        depths = {n: DEPTHS[(first + i) % len(DEPTHS)] for i, n in enumerate(names)}
+        found = at_depth(model, claim, depths, seconds=seconds) if len(held) < ENOUGH else None
+        if found is None:
+            continue
+        text = ", ".join(f"{n} = {depth}" for n, depth in depths.items())
+        instance = ", ".join([text, *([found.instance] if found.instance else [])])
         if found.verdict == "refuted":
-            depths = {Symbol(n): str(depth) for n in names}
-            return replace(found, instance=instance, witness={**depths, **(found.witness or {})})
+            witness = {Symbol(n): str(depth) for n, depth in depths.items()}
+            return replace(found, instance=instance, witness={**witness, **(found.witness or {})})
         if found.verdict == "undecided":
             return replace(found, instance=instance, detail=f"not proved for every layer; {found.detail}")
         worst = replace(found, verdict="checked", instance="")
-    shown = f"{', '.join(names)} = {', '.join(map(str, DEPTHS))}"
-    return replace(worst, method="at given depths", detail=f"not proved for every layer; holds at {shown}")
+        held.append(text)
+    if not held:
+        return blank
+    return replace(worst, method="at given depths", detail=f"not proved for every layer; holds at {'; '.join(held)}")
+
+
+def at_depth(model: Model, claim: tree.Claim, depths: Mapping[str, int], *, seconds: float) -> ClaimResult | None:
+    """The verdict at given depths; ``None`` where the claim has no members, or mentions layers that are not there."""
+    settings = {**model.context.overrides, **{n: sp.Integer(depth) for n, depth in depths.items()}}
+    try:
+        inner = elaborate(model.file, overrides=settings)
+        found = verify_claim(inner, questions(inner.context), claim, seconds=seconds)
+    except TpError as error:
+        if error.diagnostics[0].code not in ("index-out-of-range", "unknown-member", "unknown-name"):
+            raise
+        return None
+    return None if found.detail == EMPTY else found
 
 
 def symbolic_depth(context: Context, name: str) -> Expr:
