@@ -9,6 +9,7 @@ from flint import arb
 from sympy import Expr, Symbol
 
 from tpsym.gauss.balls import NAN, REAL, Ball, rational_power
+from tpsym.gauss.expectation import E
 
 
 def cancels(total: Expr) -> bool:
@@ -47,13 +48,22 @@ def _enclosure(expr: Expr, known: dict[Expr, Ball]) -> Ball:
         return product
     if isinstance(expr, sp.Pow) and isinstance(expr.exp, sp.Rational):
         return rational_power(enclosure(expr.base, known), int(expr.exp.p), int(expr.exp.q))
+    if isinstance(expr, E):
+        # multiplying out changes what is inside; equal results are one unknown, different ones may have any values
+        return (1 + fraction(str(sp.expand(expr)))) / 16
     function = REAL.get(type(expr))
     return NAN if function is None else function(*(enclosure(a, known) for a in expr.args))
 
 
 def coordinate(symbol: Symbol) -> Ball:
     """A value that a symbol may have: in [1, 2) if it is of one sign, near zero for correlations to be small."""
-    if symbol.is_integer or not symbol.is_real or symbol.is_nonpositive:
+    if not symbol.is_real or symbol.is_nonpositive or symbol.is_even or symbol.is_odd:
         return NAN
-    fraction = arb(crc32(symbol.name.encode())) / 2**32
-    return 1 + fraction if symbol.is_nonnegative else (1 + fraction) / 16
+    if symbol.is_integer:
+        return arb(2 + crc32(symbol.name.encode()) % 100)
+    return 1 + fraction(symbol.name) if symbol.is_nonnegative else (1 + fraction(symbol.name)) / 16
+
+
+def fraction(name: str) -> Ball:
+    """A number in [0, 1) that looks random and goes with the name."""
+    return arb(crc32(name.encode())) / 2**32

@@ -9,7 +9,7 @@ import sympy as sp
 from sympy import Expr, Symbol
 
 INFINITE = (sp.oo, -sp.oo, sp.zoo, sp.nan)
-MAX_TERMS = 512
+MAX_TERMS = 16384
 """Terms a product of sums may be multiplied out into."""
 
 
