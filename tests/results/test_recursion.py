@@ -32,7 +32,8 @@ NETWORKS = {
               "    return v @ h[L]\n",
     "relu": "def f(xi):\n    h[0] = U @ xi\n    for l in 1..L:\n        h[l] = W[l] @ relu(h[l-1]) + b[l]\n"
             "    return v @ relu(h[L])\n",
-    "residual": "def f(xi):\n    h[0] = U @ xi\n    for l in 1..L:\n        h[l] = h[l-1] + al/sqrt(L)*W[l] @ relu(h[l-1])\n"
+    "residual": "def f(xi):\n    h[0] = U @ xi\n    for l in 1..L:\n"
+                "        h[l] = h[l-1] + al/sqrt(L)*W[l] @ relu(h[l-1])\n"
                 "    return v @ h[L]\n",
     "harmonic": "def f(xi):\n    h[0] = U @ xi\n    for l in 1..L:\n        h[l] = h[l-1]/2 + 1/l*b[l]\n"
                 "    return v @ h[L]\n",
