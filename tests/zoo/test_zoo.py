@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -86,7 +85,6 @@ def with_data(name: str) -> str:
     return source.replace(found[0], f"input x{mark}: (d) = [{x}] {tail}\ninput y{mark}: (d) = [{y}] {tail}")
 
 
-@cache
 def measured(name: str) -> SimulationResult:
     text = with_data(name)
     program = tpsym.parse(text, settings={"L": "3"} if re.search(r"(?m)^depth L$", text) else {})
@@ -95,22 +93,25 @@ def measured(name: str) -> SimulationResult:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_networks_agree(name: str) -> None:
-    """Every limit that the program mentions, allowing for all comparisons together."""
-    judged = measured(name).judge()
+def test_networks_of_growing_width(name: str) -> None:
+    """They agree with every limit that the program mentions, with errors that fall like one over the root of the width.
+
+    One test, so that the networks are run once.
+    """
+    result = measured(name)
+    judged = result.judge()
     assert len(judged) >= 3
     assert [quantity for quantity, judgement in judged.items() if not judgement.agrees] == []
+    check_slopes(result)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
-def test_errors_fall_like_one_over_the_root_of_the_width(name: str) -> None:
+def check_slopes(result: SimulationResult) -> None:
     """The slope of the root mean square error over seeds, averaged over everything that is a mean at each seed.
 
     An RMS error of 64 seeds is known to 9 %, which leaves 0.04 for the slope over five doublings of one quantity.
     """
     slopes = []
-    for quantity in measured(name).quantities:
+    for quantity in result.quantities:
         if quantity.kind != "mean" or quantity.limit is None:
             continue
         spread = [e.seeds * e.standard_error**2 + (e.value - quantity.limit) ** 2 for e in quantity.estimates]
