@@ -14,7 +14,8 @@ from tpsym.program.arithmetic import plain
 from tpsym.program.calls import inner_value, label_of, run
 from tpsym.program.values import Function, Kernel, Member, Scalar, Value, VectorValue, describe
 from tpsym.results.reasons import NoLimit, reasons, stand_in
-from tpsym.results.tangent import TangentLimit, by_states, contributions, gradients, tell
+from tpsym.results.tangent import TangentLimit, by_states, gradients, tell
+from tpsym.transform.tangent import contributions
 
 if TYPE_CHECKING:
     from tpsym.results.questions import LimitQuestions

@@ -8,6 +8,7 @@ from typing import Any
 import sympy as sp
 from sympy import Expr, Symbol
 
+from tpsym.errors import fail
 from tpsym.gauss import E
 
 Compiled = Callable[..., Any]
@@ -52,7 +53,7 @@ def _mean(mean: E, symbols: Sequence[Symbol]) -> Compiled:
 
     n = mean.covariance.rows
     if n > 2 or mean.body.atoms(E):
-        raise NotImplementedError("a mean over more than two variables")
+        raise fail("no-digits", "mean field numbers need means over at most two variables, one inside no other")
     body = _function([*mean.variables, *symbols], mean.body)
     entries = [_function(symbols, c) for c in mean.covariance]
     points, weights = np.polynomial.hermite_e.hermegauss(NODES)

@@ -18,7 +18,7 @@ from tpsym.program.instructions import Moment, Nonlin, State
 from tpsym.program.scope import Context
 from tpsym.program.values import Scalar, VectorValue
 from tpsym.transform.backward import Gradients, backward, pull_back
-from tpsym.transform.tangent import Contribution, contributions
+from tpsym.transform.tangent import Contribution
 
 PROBE = "probe of gradients in "
 """How the vectors are named along which gradients of inner vectors are taken."""
@@ -146,9 +146,3 @@ def tell(limit: Limit, question: Symbol, result: TangentLimit, node: int) -> Non
     for symbol, (name, part) in zip(names, result.parts, strict=True):
         limit.record(expectation_rule.rule, node, symbol, part, note=f"the uses of {name}")
     limit.record(tangent_limit.rule, node, question, sp.Add(*names))
-
-
-__all__ = [
-    "Contribution", "TangentLimit", "by_states", "contributions", "gradients", "largest", "probe", "tangent_limit",
-    "tell",
-]

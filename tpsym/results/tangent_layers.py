@@ -28,16 +28,15 @@ from tpsym.program.scope import Context, Trained
 from tpsym.program.values import VectorValue
 from tpsym.results.gradient_words import differ
 from tpsym.results.tangent import (
-    Contribution,
     TangentLimit,
     by_states,
-    contributions,
     gradients,
     largest,
     probe,
     tangent_limit,
 )
 from tpsym.transform.backward import Gradients
+from tpsym.transform.tangent import Contribution, contributions
 
 ADVICE = "give the depth a value, such as depth L = 3"
 
