@@ -65,6 +65,7 @@ class Variables:
     owner: dict[Symbol, int] = field(default_factory=dict)
     names: dict[str, Symbol] = field(default_factory=dict)
     coefficients: dict[tuple[Symbol, Symbol], Expr] = field(default_factory=dict)
+    expanded: dict[Symbol, Expr] = field(default_factory=dict)
 
     def name(self, text: str, latex: str, **assumptions: bool) -> Symbol:
         """A new symbol under this name, or one like it if the name is taken."""
@@ -151,15 +152,21 @@ class Variables:
 
     def expand(self, expr: Expr) -> Expr:
         """An expression in raw Gaussians only."""
-        while True:
-            forms = {
-                s: sp.Add(*(c * g for g, c in self.forms[s].items()))
-                for s in expr.free_symbols
-                if s in self.forms and not self.is_raw(s)
-            }
-            if not forms:
-                return expr
-            expr = expr.xreplace(forms)
+        forms = {s: self._expanded(s) for s in expr.free_symbols if s in self.forms and not self.is_raw(s)}
+        return expr.xreplace(forms) if forms else expr
+
+    def _expanded(self, symbol: Symbol) -> Expr:
+        """A Gaussian in raw ones, those it is made of first: deep programs must not recurse."""
+        todo = [symbol]
+        while todo:
+            form = self.forms[todo[-1]]
+            derived = [g for g in form if not self.is_raw(g)]
+            missing = [g for g in derived if g not in self.expanded]
+            todo.extend(missing)
+            if not missing:
+                values = {g: self.expanded[g] for g in derived}
+                self.expanded[todo.pop()] = sp.Add(*(c * values.get(g, g) for g, c in form.items()))
+        return self.expanded[symbol]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,10 @@ ATTRIBUTES = (
 """What ``meanfield(f).…`` knows as a number."""
 
 
+LONGEST = 30
+"""Operations of a slope that the phases are written out in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One equation of the theory: what it is about, its value, and under which condition."""
@@ -99,12 +103,14 @@ def statements(found: MeanField) -> Iterator[Statement]:
     chi, parallel = Symbol("chi", real=True), Symbol("chi_parallel", real=True)
     yield from _fixed_point(found)
     if found.chi is not None:
-        phases = "; ".join(f"{name} where {shown(condition)}" for name, condition in found.phases.items())
+        phases = "ordered below 1, critical at 1, chaotic above"
+        if found.chi.count_ops() <= LONGEST:
+            phases = "; ".join(f"{name} where {shown(condition)}" for name, condition in found.phases.items())
         yield Statement(chi, found.chi, f"the slope of the correlation map at 1: {phases}")
-    if found.chi_parallel is not None:
+    if found.chi_parallel is not None and not found.chi_parallel.has(sp.Derivative):
         yield Statement(parallel, found.chi_parallel, "the slope of the variance map at q*")
     yield Statement(Symbol("xi_c", real=True), found.correlation_depth, "the depth scale of correlations, near c*")
-    if found.variance_depth is not None:
+    if found.variance_depth is not None and not found.variance_depth.has(sp.Derivative):
         yield Statement(Symbol("xi_q", real=True), found.variance_depth, "the depth scale of variances, near q*")
     yield Statement(C, found.correlation_equation.lhs, "the fixed points of correlations")
     for power, value in found.edge_of_chaos.values:

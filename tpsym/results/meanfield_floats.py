@@ -21,7 +21,9 @@ def compiled(expr: Expr, symbols: Sequence[Symbol]) -> Compiled:
     """A function of numbers or arrays, in double precision; means by Gauss–Hermite rules."""
     import numpy as np
 
-    means = sorted(expr.atoms(E), key=str)
+    every = expr.atoms(E)
+    inside = {a for e in every for c in e.covariance for a in c.atoms(E)}
+    means = sorted(every - inside, key=str)
     names = [sp.Dummy(f"mean{i}") for i in range(len(means))]
     outer = _function([*symbols, *names], expr.xreplace(dict(zip(means, names, strict=True))))
     inner = [_mean(e, symbols) for e in means]
@@ -53,9 +55,9 @@ def _mean(mean: E, symbols: Sequence[Symbol]) -> Compiled:
 
     n = mean.covariance.rows
     if n > 2 or mean.body.atoms(E):
-        raise fail("no-digits", "mean field numbers need means over at most two variables, one inside no other")
+        raise fail("no-digits", "mean field numbers need means over at most two variables")
     body = _function([*mean.variables, *symbols], mean.body)
-    entries = [_function(symbols, c) for c in mean.covariance]
+    entries = [compiled(c, symbols) for c in mean.covariance]  # a sublayer's mean may stand inside
     points, weights = np.polynomial.hermite_e.hermegauss(NODES)
     weights = weights / weights.sum()
 
