@@ -19,7 +19,7 @@ FILES = {p.stem: p for p in sorted(DEPTH.glob("*/*.tp"))}
 QUICK = ("nngp(f)(x, y)", "ntk(f)(x, y)")
 REASONS = ("does not close", "is used in the layers and after them", "not odd in an independent readout",
            "stays random in the limit", "tends to a number", "can read the layer",
-           "a network with jumps")
+           "a network with jumps", "inside another", "only known up to")
 ANSWERED = {"answered": {"nngp", "ntk"}, "covariance_only": {"nngp"}, "tangent_only": {"ntk"}, "refused": set()}
 
 
@@ -81,4 +81,4 @@ def test_many_random_networks(block: int, wild: bool) -> None:
     answered = 0
     for seed in range(1000 + 15 * block, 1015 + 15 * block):
         answered += bool(check(list(outcomes(network(seed, wild=wild, depths=(1, 2))))))
-    assert answered >= 5
+    assert answered >= (1 if wild else 5)
