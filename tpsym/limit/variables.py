@@ -157,7 +157,7 @@ class Variables:
 
     def _expanded(self, symbol: Symbol) -> Expr:
         """A Gaussian in raw ones, those it is made of first: deep programs must not recurse."""
-        todo = [symbol]
+        todo = [] if symbol in self.expanded else [symbol]
         while todo:
             form = self.forms[todo[-1]]
             derived = [g for g in form if not self.is_raw(g)]
