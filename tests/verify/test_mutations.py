@@ -24,8 +24,8 @@ from tpsym.functions import Unknown
 from tpsym.gauss.expectation import E
 from tpsym.verify.cases import cases, comparisons
 from tpsym.verify.claims import Equation, equation
-from tpsym.verify.premises import assumption
 from tpsym.verify.decide import Verdict, decide
+from tpsym.verify.premises import assumption
 
 HERE = Path(__file__).parent
 EXAMPLES = [HERE.parent / "examples" / f"{name}.tp" for name in (
