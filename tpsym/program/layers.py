@@ -128,10 +128,12 @@ class Rounds:
         limit, context.limit = context.limit, None
         ranges = context.ranges
         context.ranges = {**ranges, self.index: (self.low, self.high)} if layer == self.index else {}
+        context.rounds += 1
         try:
             self.execute(context, self.statement.body, scope, self.suffix)
         finally:
             context.limit, context.ranges = limit, ranges
+            context.rounds -= 1
         self.done[layer] = scope
         return scope
 
@@ -178,6 +180,9 @@ def symbolic_loop(
 ) -> None:
     """A loop over a symbolic range: its round is elaborated once, what it assigns can be read at every layer."""
     low, high = ends
+    if context.rounds:
+        raise not_available("a loop over a symbolic depth inside another", statement.clause.span,
+                            fix="give the depth of the inner loop a value")
     index = layer_symbol(context, statement.clause.index.id, low)
     context.indices.add(index)
     components, places = carried(context, statement, scope, index, low)

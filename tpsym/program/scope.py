@@ -105,8 +105,9 @@ class Context:
 
     ``declared`` gives the line of each declaration, ``lengths`` the first data point given as numbers
     for each symbolic size and their count; ``ranges`` what symbolic indices run over, ``indices`` those there
-    are; ``input_layers`` gives family and index of an input layer of a symbolic
-    layer; ``layer_symbols`` brings a parameter of a layer from an index to another layer; ``source`` is the text.
+    are; ``rounds`` counts the rounds of loops over layers that are being elaborated; ``input_layers`` gives family
+    and index of an input layer of a symbolic layer; ``layer_symbols`` brings a parameter of a layer from an index
+    to another layer; ``source`` is the text.
     """
 
     builder: Builder = field(default_factory=Builder)
@@ -132,6 +133,7 @@ class Context:
     trained: list[Trained] = field(default_factory=list)
     ranges: dict[Symbol, tuple[Expr, Expr]] = field(default_factory=dict)
     indices: set[Symbol] = field(default_factory=set)
+    rounds: int = 0
     layer_symbols: dict[Symbol, Callable[[Symbol, Expr], Expr]] = field(default_factory=dict)
     source: str = ""
     open_depths: bool = False
