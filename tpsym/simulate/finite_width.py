@@ -6,9 +6,10 @@ instructions say, so that it can contradict the theory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, sqrt
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ BLOCK = 2**18
 """Terms of an outer nonlinearity held at once, so that its temporaries stay in the cache."""
 
 Seed = int | Sequence[int]
+NOTHING: Mapping[int, Array | float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +122,17 @@ def prepare(
     )
 
 
-def execute(plan: Plan, *, seed: Seed) -> dict[int, Array | float]:
-    """One run. Initial arrays are drawn at their first use, and every value is freed after its last."""
-    live: dict[int, Any] = {}
+def execute(
+    plan: Plan, *, seed: Seed, given: Mapping[int, Array | float] = NOTHING
+) -> dict[int, Array | float]:
+    """One run. Initial arrays are drawn at their first use, and every value is freed after its last.
+
+    ``given`` are values of nodes that are taken as they are, such as trained arrays.
+    """
+    live: dict[int, Any] = dict(given)
     for node in plan.order:
         reads = arguments(plan.program[node])
-        if isinstance(plan.program[node], Matrix | Vector):
+        if isinstance(plan.program[node], Matrix | Vector) or node in given:
             continue
         for argument in reads:
             if argument not in live:
@@ -141,7 +148,24 @@ def execute(plan: Plan, *, seed: Seed) -> dict[int, Array | float]:
     return {node: live[node] for node in plan.nodes}
 
 
+def initial(plan: Plan, nodes: Iterable[int], *, seed: Seed) -> dict[int, Array | float]:
+    """The initial arrays and scalars of a run among ``nodes``, as :func:`execute` draws them."""
+    drawn: dict[int, Array | float] = {}
+    for node in nodes:
+        if node in drawn:
+            continue
+        match plan.program[node]:
+            case Matrix() | Vector():
+                drawn |= _draw(plan, node, seed)
+            case RandomScalar():
+                drawn[node] = _compute(plan, node, {}, seed)
+            case _:
+                pass
+    return drawn
+
+
 def _sizes(program: Program, n: int, parameters: Mapping[str, float]) -> dict[str, int]:
+    """The size of each dimension; a ratio may contain the first width, which is a parameter here."""
     dimensions: dict[Dimension, int] = {}
     for node in program.graph:
         match program[node]:
@@ -151,9 +175,10 @@ def _sizes(program: Program, n: int, parameters: Mapping[str, float]) -> dict[st
                 dimensions[instruction.dimension] = node
             case _:
                 pass
+    known = {**parameters, **{d.name: float(n) for d in dimensions if d.ratio == 1}}
     sizes = {}
     for dimension, node in dimensions.items():
-        size = n * _number(program, node, dimension.ratio, parameters)
+        size = n * _number(program, node, dimension.ratio, known)
         if not (isfinite(size) and round(size) >= 1):
             raise fail(
                 "bad-size", f"at width {n} the size {dimension.name} would be {size:g}",
