@@ -161,7 +161,7 @@ def run_training(ready: TrainingPlan, *, seed: Seed, steps: int) -> Trace:
     values: dict[str, list[Array]] = {label: [] for label, _ in ready.observed}
     outputs = []
     with np.errstate(all="ignore"):
-        fixed, states = _start(ready, seed)
+        fixed, states = initial_arrays(ready, seed)
         for step in range(steps + 1):
             given = dict(fixed)
             for state in states:
@@ -213,7 +213,7 @@ def settings(optimizer: Optimizer, array: str, parameters: Mapping[str, float]) 
     )
 
 
-def _start(ready: TrainingPlan, seed: Seed) -> tuple[dict[int, Array | float], list[State]]:
+def initial_arrays(ready: TrainingPlan, seed: Seed) -> tuple[dict[int, Array | float], list[State]]:
     """The arrays that stay as drawn, and those that will move."""
     plan = ready.plan
     inside = {k for array, _ in ready.arrays for k, _ in array.points}
