@@ -396,6 +396,17 @@ def test_unknown_functions_are_passed() -> None:
         train(task_of(text, ("f(x[0])",), (1.0,)), SGD, n=8, seed=0, steps=2, values={})
 
 
+def test_parameters_have_their_defaults() -> None:
+    text = HEAD + "param s: positive = 3\nparam t: positive = s/2\n" + SHALLOW + "def f(x):\n    return v @ (t*U @ x)\n"
+    task = task_of(text, ("f(x[0])",), (1.0,))
+    s, t = task.context.parameters
+    given = [{}, {s: 3.0}, {s: 3.0, t: 1.5}, {t: 1.5}, {s: 4.0}]
+    runs = [train(task, SGD, n=8, seed=0, steps=1, values=values).outputs for values in given]
+    for same in runs[1:4]:
+        np.testing.assert_array_equal(same, runs[0])
+    np.testing.assert_allclose(runs[4][0], runs[0][0] * 4 / 3)
+
+
 def test_a_network_of_symbolic_depth_is_refused() -> None:
     text = """width n
 dim d = 2

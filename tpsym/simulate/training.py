@@ -112,9 +112,11 @@ def train(
 ) -> Trace:
     """One run of ``steps`` updates at base width n.
 
-    ``values`` gives the parameters, those in the rates of the optimizer too, and may give inner products of data;
-    ``data`` gives data points by name (see :func:`~tpsym.simulate.train_data.data_points`), ``functions`` the
-    unknown functions and their derivatives. The same (seed, n) draws the same initial arrays.
+    ``values`` gives the parameters that have no default, those in the rates of the optimizer too, and may give
+    inner products of data; ``data`` gives data points by name (see
+    :func:`~tpsym.simulate.train_data.data_points`), ``functions`` the unknown functions and their derivatives. The
+    same (seed, n) draws the same initial arrays. Where a size n·ratio is no whole number, it is rounded but the
+    ratios in the program are not, and gradients are off by that factor.
 
     Raises:
         TpError: as :func:`~tpsym.simulate.finite_width.run`; ``bad-option`` for a task or optimizer that makes no
@@ -140,8 +142,9 @@ def prepare_training(
     arrays = trained_arrays(context, gradients, functions)
     outputs = tuple(reading(context, output, None, functions) for output in task.outputs)
     observed = tuple((label, reading(context, e, dimension, functions)) for label, e, dimension in task.observed)
-    points = data_points(context, values, data)
-    known = {**values, **data_values(context, points), context.n: n}
+    settled = _with_defaults(context, {**values, context.n: n})
+    points = data_points(context, settled, data)
+    known = {**settled, **data_values(context, points)}
     readings = [*outputs, *(r for _, r in observed), *(r for a in arrays for u in a.uses for r in u.readings())]
     nodes = sorted({node for r in readings for _, node in r.nodes})
     plan = _plan(context, nodes, n, known, functions)
@@ -228,13 +231,24 @@ def initial_arrays(ready: TrainingPlan, seed: Seed) -> tuple[dict[int, Array | f
     return {k: value for k, value in drawn.items() if k not in moved}, states
 
 
+def _with_defaults(context: Context, values: Mapping[Symbol, float]) -> dict[Symbol, float]:
+    """The values, and the defaults of parameters without one as far as they follow."""
+    found = dict(values)
+    for symbol, default in context.parameters.items():
+        if symbol not in found and default is not None and default.free_symbols <= found.keys():
+            known = {s.name: float(v) for s, v in found.items()}
+            found[symbol] = number(default, known, f"the default of {symbol.name}")
+    return found
+
+
 def _plan(
     context: Context, nodes: Sequence[int], n: int, values: Mapping[Symbol, float], functions: Functions
 ) -> Plan:
     program = context.builder.program()
     if any(isinstance(program[k], instructions.State) for k in program.ancestors(nodes)):
-        depths = ", ".join(sorted(context.depths))
-        raise fail("symbolic-depth", f"a network of {depths} layers cannot be run", fix=f"--set {depths}=3")
+        depths = sorted(context.depths)
+        what = f"a network of {', '.join(depths)} layers cannot be run"
+        raise fail("symbolic-depth", what, fix=f"--set {depths[0]}=3")
     return prepare(program, nodes, n=n, values=values, functions=functions)
 
 
