@@ -26,6 +26,7 @@ from tpsym.program.values import (
     Kernel,
     Macro,
     Member,
+    Method,
     Nonlinearity,
     Operator,
     Scalar,
@@ -67,6 +68,9 @@ def call(context: Context, node: tree.Call, scope: Scope) -> Value:
     )
     if isinstance(function, Unavailable):
         raise function.error(node.function.span)
+    if isinstance(function, Method):
+        found: Value = function.apply(context, node, scope)
+        return found
     if node.kwargs:
         raise no_named_arguments(describe_call(node), node.kwargs[0][1].span)
     if not isinstance(function, Macro | Nonlinearity | Function | Member | Kernel):

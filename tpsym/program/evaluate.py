@@ -10,9 +10,10 @@ from sympy import Expr
 from tpsym.errors import Span, TpError, fail
 from tpsym.program.arithmetic import binary, negate, plain, signature
 from tpsym.program.messages import wrong_arity, wrong_index_count
-from tpsym.program.names import limit_question
+from tpsym.program.names import OPTIMIZERS, limit_question
 from tpsym.program.scope import MAX_RANGE, Context, Key, Scope, integer, layer_symbol, lookup
 from tpsym.program.values import (
+    Alternatives,
     Condition,
     ListValue,
     Macro,
@@ -73,7 +74,14 @@ def evaluate(context: Context, node: tree.Expr, scope: Scope) -> Value:
 
 
 def name_value(context: Context, node: tree.Name, scope: Scope) -> Value:
-    """The value of a name; a ``let`` without indices or parameters stands for what it defines."""
+    """The value of a name; a ``let`` without indices or parameters stands for what it defines.
+
+    An optimizer by its name alone is one with no settings given.
+    """
+    if node.id in OPTIMIZERS and scope.find(node.id) is None:
+        from tpsym.program.calls import call
+
+        return call(context, tree.Call(node, (), span=node.span), scope)
     value = lookup(scope, node)
     if isinstance(value, Unavailable):
         raise value.error(node.span)
@@ -115,9 +123,28 @@ def evaluate_binary(context: Context, node: tree.Binary, scope: Scope) -> Value:
 
 
 def compare(context: Context, node: tree.Compare, scope: Scope) -> Condition:
+    if len(node.ops) == 1 and node.ops[0] in ("==", "!="):
+        found = compare_word(context, node, scope)
+        if found is not None:
+            return found
     values = [evaluate(context, operand, scope) for operand in node.operands]
     links = [Condition(op, (a, b)) for op, a, b in zip(node.ops, values, values[1:], strict=False)]
     return links[0] if len(links) == 1 else Condition("and", tuple(links))
+
+
+def compare_word(context: Context, node: tree.Compare, scope: Scope) -> Condition | None:
+    """``meanfield(f).phase == ordered``; ``None`` for any other comparison."""
+    for word, other in (node.operands, node.operands[::-1]):
+        if not isinstance(word, tree.Name) or scope.find(word.id) is not None or not isinstance(other, tree.Attribute):
+            continue
+        value = evaluate(context, other, scope)
+        if isinstance(value, Alternatives):
+            if word.id not in value.words:
+                what = f"{value.name} is never {word.text}"
+                raise fail("unknown-name", what, word.span, expected=" or ".join(value.words))
+            found = value.words[word.id]
+            return found if node.ops[0] == "==" else Condition("not", (found,))
+    return None
 
 
 def expectation(context: Context, node: tree.Expectation, scope: Scope) -> Value:

@@ -12,17 +12,18 @@ from tpsym.syntax import tree
 LATER: Mapping[str, str] = MappingProxyType({
     "spectrum": "the spectrum of a matrix",
     "exact": "an exact expectation at finite n",
-    "scaling": "the analysis of scaling exponents",
-    "mup": "the maximal update parametrisation",
-    "sgd": "the optimizer sgd",
-    "signsgd": "the optimizer signsgd",
-    "adam": "the optimizer adam",
     "mse": "the loss mse",
     "xent": "the loss xent",
 })
 """Names of the language whose meaning is not available yet."""
 
-LIMIT_NAMES = ("Z", "Zhat", "Zdot", "lim", "nngp", "ntk", "meanfield", "E")
+OPTIMIZERS = ("sgd", "signsgd", "adam", "adamw", "adagrad", "adafactor", "muon", "shampoo")
+"""Optimizers; one alone is one with the settings it has by itself."""
+
+LIMIT_NAMES = ("Z", "Zhat", "Zdot", "lim", "nngp", "ntk", "meanfield", "scaling", "mup", "E", *OPTIMIZERS)
+
+WORD_OPTIONS = ("alignment", "multipliers")
+"""Named arguments whose value is a word, not a value with a name."""
 
 
 def unresolved(node: Any, known: frozenset[str]) -> Iterator[tuple[tree.Name, bool]]:
@@ -43,7 +44,8 @@ def unresolved(node: Any, known: frozenset[str]) -> Iterator[tuple[tree.Name, bo
         case tree.Call(function=function, args=args, kwargs=kwargs):
             for name, called in unresolved(function, known):
                 yield name, called or name is function
-            for argument in (*args, *(value for _, value in kwargs)):
+            named = (v for k, v in kwargs if not (k in WORD_OPTIONS and isinstance(v, tree.Name)))
+            for argument in (*args, *named):
                 yield from unresolved(argument, known)
         case _ if is_dataclass(node):
             for field in fields(node):

@@ -177,10 +177,31 @@ Attributes = Callable[[Any, str, Span], Any]
 
 @dataclass(frozen=True, slots=True)
 class Theory:
-    """``meanfield(f)``: what is known of a network by attributes."""
+    """``meanfield(f)``, ``scaling(f, …)``: what is known of a network by attributes; ``kind`` is the name it goes by.
 
+    ``content`` is what a ``derive`` states, worked out when it is asked for.
+    """
+
+    kind: str
     function: Function
     find: Attributes = field(compare=False)
+    content: Callable[[], Any] = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """``S.init``: a function of the limit side; ``apply`` maps context, call and scope to a value."""
+
+    name: str
+    apply: Callable[[Any, tree.Call, Any], Any] = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerValue:
+    """``sgd(lr = eta)``: an optimizer with its settings."""
+
+    name: str
+    settings: Any = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,9 +249,25 @@ class Condition:
     operands: tuple[Any, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Region(Condition):
+    """A set of parameters, as the condition to be in it; ``content`` is the set itself, worked out when asked for."""
+
+    content: Callable[[], Any] = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Alternatives:
+    """``meanfield(f).phase``: one of a few words, by parameters; compared with a word it is a condition."""
+
+    name: str
+    words: Mapping[str, Condition] = field(hash=False)
+
+
 Value = (
     Scalar | VectorValue | Data | Operator | Family | Function | Member | Nonlinearity | Kernel
-    | Theory | GaussianLaw | Macro | Unavailable | ListValue | Condition | Finite | Dimension
+    | Theory | Method | OptimizerValue | Alternatives | GaussianLaw | Macro | Unavailable | ListValue | Condition
+    | Finite | Dimension
 )
 
 _KINDS: Mapping[type, str] = {
@@ -240,12 +277,19 @@ _KINDS: Mapping[type, str] = {
     Member: "an inner value of a function (call it on an input)",
     Nonlinearity: "a nonlinearity",
     Kernel: "a kernel (call it on two inputs)",
-    Theory: "a mean field theory (ask for one of its numbers, as in meanfield(f).chi)",
+    OptimizerValue: "an optimizer",
     GaussianLaw: "a Gaussian law",
     ListValue: "a list",
     Condition: "a condition",
+    Region: "a region of parameters",
     Finite: "a size",
     Dimension: "a width",
+}
+
+_THEORIES: Mapping[str, tuple[str, str]] = {
+    "meanfield": ("a mean field theory", ").chi"),
+    "scaling": ("an analysis of scaling exponents", ", sgd).r"),
+    "mup": ("a maximal update parametrisation", ", adam).lr(W)"),
 }
 
 
@@ -265,6 +309,13 @@ def describe(value: Value) -> str:
             return f"a matrix of shape ({size_text(rows)}, {size_text(columns)})"
         case Family(name=name):
             return f"the family {name}[…]"
+        case Theory(kind=kind, function=function):
+            what, example = _THEORIES[kind]
+            return f"{what} (ask for one of its numbers, as in {kind}({function.name}{example})"
+        case Method(name=name):
+            return f"the function .{name}(…)"
+        case Alternatives(name=name, words=words):
+            return f"{name}, one of {', '.join(words)}"
         case Macro(definition=definition):
             return f"the definition {definition.target.name.text}"
         case Unavailable(what=what):

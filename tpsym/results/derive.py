@@ -21,6 +21,7 @@ from tpsym.program.values import (
     Family,
     GaussianLaw,
     Kernel,
+    Region,
     Scalar,
     Theory,
     Value,
@@ -83,8 +84,13 @@ def _answer(model: Model, side: LimitQuestions, question: tree.Derive, told: set
     if isinstance(value, Kernel):
         yield from _kernel_answers(model, side, value, text, question.span, told)
         return
-    if isinstance(value, Theory):
+    if isinstance(value, Theory) and value.kind == "meanfield":
         yield from _theory_answers(side, value, text, question.span, told)
+        return
+    if isinstance(value, Theory | Region):
+        from tpsym.results.exponent_answers import exponent_answers
+
+        yield from exponent_answers(side, value, text, question.span)
         return
     left, right, note = _equation(side, value, text, question.value)
     yield _build(model, side, text, left, right, question.span, told, note=note)

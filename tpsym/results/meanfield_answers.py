@@ -11,7 +11,7 @@ from sympy import Expr, Symbol
 
 from tpsym.errors import Span, TpError, fail
 from tpsym.program.scope import Context, Scope
-from tpsym.program.values import Attributes, Function, Scalar, Theory, Value, describe
+from tpsym.program.values import Alternatives, Attributes, Condition, Function, Scalar, Theory, Value, describe
 from tpsym.results.layer_maps import layer_maps
 from tpsym.results.meanfield import MeanField, meanfield
 from tpsym.results.meanfield_maps import C, Q
@@ -47,7 +47,7 @@ def ask(side: LimitQuestions, node: tree.Call, scope: Scope) -> Value:
     (value,) = take(side.context, node, scope, 1)
     if not isinstance(value, Function):
         raise fail("function-expected", f"meanfield needs a network, this is {describe(value)}", node.args[0].span)
-    return Theory(value, attributes(side, value, node.span))
+    return Theory("meanfield", value, attributes(side, value, node.span), lambda: theory(side, value, node.span))
 
 
 def theory(side: LimitQuestions, function: Function, span: Span) -> MeanField:
@@ -64,9 +64,11 @@ def attributes(side: LimitQuestions, function: Function, span: Span) -> Attribut
     """How ``.chi`` and the others are looked up."""
 
     def find(context: Context, name: str, place: Span) -> Value:
-        if name not in ATTRIBUTES:
+        if name not in (*ATTRIBUTES, "phase"):
             raise fail("unknown-member", f"meanfield({function.name}) has no {name}", place,
-                       expected=", ".join(f".{a}" for a in ATTRIBUTES))
+                       expected=", ".join(f".{a}" for a in (*ATTRIBUTES, "phase")))
+        if name == "phase":
+            return phase(side, function, span)
         if side.dry:
             return Scalar(stand_in(Symbol(f"meanfield {function.name} {name}")))
         found = quantity(theory(side, function, span), name)
@@ -75,6 +77,20 @@ def attributes(side: LimitQuestions, function: Function, span: Span) -> Attribut
         return Scalar(found)
 
     return find
+
+
+def phase(side: LimitQuestions, function: Function, span: Span) -> Alternatives:
+    """``.phase``: the phases by what they say of the slope at 1."""
+    if side.dry:
+        chi: Expr | None = stand_in(Symbol(f"meanfield {function.name} chi"))
+    else:
+        found = theory(side, function, span)
+        chi = found.chi if found.fixed_point.every or found.chi is None or not found.chi.has(Q) else None
+    if chi is None:
+        raise fail("not-available", f"chi of meanfield({function.name}) was not found in closed form", span)
+    sides = Scalar(chi), Scalar(sp.S.One)
+    words = {"ordered": Condition("<", sides), "chaotic": Condition(">", sides), "critical": Condition("==", sides)}
+    return Alternatives(f"meanfield({function.name}).phase", words)
 
 
 def quantity(found: MeanField, name: str) -> Expr | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 from sympy import Expr, S, Symbol
@@ -39,6 +39,7 @@ from tpsym.program.values import (
     hat_symbol,
 )
 from tpsym.results.kernel_entries import nngp, ntk
+from tpsym.results.optimizer_values import KINDS, optimizer
 from tpsym.results.reasons import NoLimit, reasons, stand_in
 from tpsym.results.recursion import Recursions
 from tpsym.results.tangent_layers import TangentLayers
@@ -83,6 +84,7 @@ class LimitQuestions:
     told_means: set[Expr] = field(default_factory=set)
     theorems: dict[Theorem, None] = field(default_factory=dict)
     theories: dict[Function, MeanField] = field(default_factory=dict)
+    exponents: dict[tuple[Any, ...], Any] = field(default_factory=dict)
     tangents: TangentLayers = field(init=False)
     recursions: Recursions = field(init=False)
 
@@ -99,6 +101,9 @@ class LimitQuestions:
             "nngp": self.kernel_of,
             "ntk": self.kernel_of,
             "meanfield": self.mean_field,
+            "scaling": self.scaling,
+            "mup": self.mup,
+            **dict.fromkeys(KINDS, optimizer),
             "$kernel": self.kernel_entry,
         }
         return handlers.get(name)
@@ -252,6 +257,16 @@ class LimitQuestions:
         from tpsym.results.meanfield_answers import ask
 
         return ask(self, node, scope)
+
+    def scaling(self, context: Context, node: tree.Call, scope: Scope) -> Value:
+        from tpsym.results.exponent_answers import ask_scaling
+
+        return ask_scaling(self, node, scope)
+
+    def mup(self, context: Context, node: tree.Call, scope: Scope) -> Value:
+        from tpsym.results.exponent_answers import ask_mup
+
+        return ask_mup(self, node, scope)
 
     # --- kernels -----------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import sympy as sp
@@ -15,22 +15,26 @@ from tpsym.limit.series import Grows, SizeUnknown
 from tpsym.program.arithmetic import plain
 from tpsym.program.calls import require_available
 from tpsym.program.elaborate import Model
-from tpsym.program.evaluate import assignments, evaluate
+from tpsym.program.evaluate import assignments, compare_word, condition, evaluate
 from tpsym.program.scope import Context, Scope
-from tpsym.program.values import GaussianLaw, Scalar, Value, VectorValue, describe
+from tpsym.program.values import Condition, GaussianLaw, Scalar, Value, VectorValue, describe
 from tpsym.results.questions import LimitQuestions
 from tpsym.results.reasons import NoLimit
 from tpsym.syntax import tree
+from tpsym.syntax.format import format_expression
 from tpsym.verify.premises import Premises, where
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One member of a claim with its sides as derived; ``premises`` are those of its own ``where``."""
+    """One member of a claim with its sides as derived; ``premises`` are those of its own ``where``.
+
+    Where conditions are claimed ``relation`` is ``<=>``, or empty and ``right`` is ``None``.
+    """
 
     relation: str
     left: Value
-    right: Value
+    right: Value | None
     tolerance: Fraction | None
     premises: Premises
     instance: str
@@ -42,23 +46,60 @@ def cases(model: Model, side: LimitQuestions, claim: tree.Claim) -> Iterator[Cas
     context = model.context
     node = claim.relation
     require_available(claim, context.scope)
-    if not isinstance(node, tree.Compare) or any(op == "<=>" for op in node.ops):
-        raise fail("not-available", "a claim about conditions is not available yet", node.span)
-    if len(node.ops) != 1:
+    if isinstance(node, tree.Compare) and len(node.ops) != 1:
         raise fail("bad-claim", "a claim compares two sides", node.span, fix="split the chain into several claims")
     for scope in assignments(context, claim.clauses, context.scope, layers=True):
         inner, premises = where(context, claim.where, scope)
-        left = evaluate(context, node.operands[0], inner)
-        right_node, tolerance = node.operands[1], None
-        if isinstance(right_node, tree.Tolerance):
-            error = evaluate(context, right_node.error, inner)
-            tolerance = number(context, error, right_node.error)
-            right_node = right_node.value
-        right = evaluate(context, right_node, inner)
         names = [c.index.id for c in claim.clauses if scope_value(inner, c.index.id)]
         instance = ", ".join(f"{n} = {value.expr}" for n in names if isinstance(value := inner.find(n), Scalar))
-        yield Case(node.ops[0], plain(context, left, node.operands[0].span),
-                   plain(context, right, right_node.span), tolerance, premises, instance, node.span)
+        yield stated(context, node, inner, premises, instance)
+
+
+def stated(context: Context, node: tree.Expr, scope: Scope, premises: Premises, instance: str) -> Case:
+    """What a claim says in a scope: a comparison, that two conditions are the same, or one condition."""
+    if isinstance(node, tree.Compare) and node.ops == ("<=>",):
+        first, second = (condition(context, side, scope, "<=>") for side in node.operands)
+        return Case("<=>", first, second, None, premises, instance, node.span)
+    if not isinstance(node, tree.Compare) or compare_word(context, node, scope) is not None:
+        value = evaluate(context, node, scope)
+        if not isinstance(value, Condition):
+            what = "a claim states a relation between two sides"
+            raise fail("missing-relation", what, node.span, expected=f"{format_expression(node)} == …")
+        return Case("", value, None, None, premises, instance, node.span)
+    left = evaluate(context, node.operands[0], scope)
+    right_node, tolerance = node.operands[1], None
+    if isinstance(right_node, tree.Tolerance):
+        error = evaluate(context, right_node.error, scope)
+        tolerance = number(context, error, right_node.error)
+        right_node = right_node.value
+    right = evaluate(context, right_node, scope)
+    return Case(node.ops[0], plain(context, left, node.operands[0].span), plain(context, right, right_node.span),
+                tolerance, premises, instance, node.span)
+
+
+OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+
+
+def parts(context: Context, case: Case) -> list[Case] | None:
+    """The comparisons that have to hold for a condition to hold; ``None`` if it is no conjunction of comparisons."""
+    if case.relation or not isinstance(case.left, Condition):
+        return None
+    found: list[Case] = []
+    todo: list[Condition] = [case.left]
+    while todo:
+        item = todo.pop(0)
+        if item.op == "and":
+            todo = [*item.operands, *todo]
+            continue
+        op = item.op
+        if op == "not":
+            (item,) = item.operands
+            op = OPPOSITE.get(item.op, "or")
+        if op not in OPPOSITE:
+            return None
+        left, right = (plain(context, v, case.span) for v in item.operands)
+        found.append(replace(case, relation=op, left=left, right=right))
+    return found
 
 
 def scope_value(scope: Scope, name: str) -> bool:
@@ -83,6 +124,7 @@ def comparisons(side: LimitQuestions, case: Case) -> list[tuple[Expr, Expr]]:
         NoLimit: a side has no limit, or none that can be compared with the other side.
     """
     left, right = case.left, case.right
+    assert right is not None
     try:
         if isinstance(left, GaussianLaw) or isinstance(right, GaussianLaw):
             plainly_equal(case, "laws")
@@ -135,6 +177,7 @@ def almost_surely(side: LimitQuestions, case: Case) -> tuple[Expr, Expr]:
     Where it does not, its mean square decides: it is zero just if they are equal almost surely.
     """
     left, right = case.left, case.right
+    assert right is not None
     if not isinstance(left, VectorValue | Scalar) or not isinstance(right, VectorValue | Scalar):
         raise fail("bad-claim", f"cannot compare {describe(left)} and {describe(right)}", case.span)
     if isinstance(left, VectorValue) and isinstance(right, VectorValue) and left.dimension != right.dimension:

@@ -25,6 +25,7 @@ from tpsym.program.values import (
     ListValue,
     Macro,
     Member,
+    Region,
     Scalar,
     Theory,
     Value,
@@ -35,10 +36,8 @@ from tpsym.results.derive import default_inputs
 from tpsym.results.questions import LimitQuestions, questions
 from tpsym.syntax import tree
 from tpsym.syntax.format import format_expression
-from tpsym.verify.cases import Case, cases
-from tpsym.verify.premises import assumption
-
-LOGIC = ("and", "or", "not")
+from tpsym.verify.cases import Case, cases, parts
+from tpsym.verify.premises import assumption, on_parameters
 
 
 def check(file: tree.File, overrides: Mapping[str, Value]) -> tuple[Diagnostic, ...]:
@@ -107,7 +106,7 @@ def check_answer(model: Model, side: LimitQuestions, value: Value, node: tree.Ex
             check_limit(model, value, node.span, f"lim({text})")
             if expr in (sp.S.NaN, sp.S.ComplexInfinity):
                 raise fail("undefined-value", "this has no value", node.span)
-        case GaussianLaw() | VectorValue() | Theory():
+        case GaussianLaw() | VectorValue() | Theory() | Region():
             pass
         case _:
             what = f"cannot derive {describe(value)}"
@@ -161,20 +160,19 @@ def check_assumption(model: Model, statement: tree.Assume) -> None:
 
 
 def check_claim(model: Model, side: LimitQuestions, claim: tree.Claim) -> None:
-    """A claim compares two numbers, laws or random variables."""
+    """A claim compares two numbers, laws or random variables, or states conditions on parameters."""
     context, node = model.context, claim.relation
     require_available(claim, context.scope)
     check_where(model, claim)
-    states = isinstance(node, tree.Compare) or (isinstance(node, tree.Unary | tree.Binary) and node.op in LOGIC)
-    if not states:
-        what = "a claim states a relation between two sides"
-        raise fail("missing-relation", what, node.span, expected=f"{format_expression(node)} == …")
     possible: list[bool] = []
     for case in cases(model, side, claim):
-        assert isinstance(node, tree.Compare)
-        right = node.operands[1]
-        places = (node.operands[0], right.value if isinstance(right, tree.Tolerance) else right)
-        check_sides(model, case, places)
+        if isinstance(case.left, Condition):
+            check_conditions(model, case, node)
+        else:
+            assert isinstance(node, tree.Compare)
+            right = node.operands[1]
+            places = (node.operands[0], right.value if isinstance(right, tree.Tolerance) else right)
+            check_sides(model, case, places)
         possible.append(sp.false not in case.premises.conditions)
     if possible and not any(possible):
         span = claim.where[0].span.to(claim.where[-1].span)
@@ -182,10 +180,23 @@ def check_claim(model: Model, side: LimitQuestions, claim: tree.Claim) -> None:
         raise fail("contradiction", what, span)
 
 
+def check_conditions(model: Model, case: Case, node: tree.Expr) -> None:
+    """Conditions on parameters; comparisons that all have to hold may be of whatever a claim may compare."""
+    members = parts(model.context, case)
+    if members is not None:
+        for member in members:
+            check_sides(model, member, (node, node))
+        return
+    for value in (case.left, case.right):
+        if isinstance(value, Condition):
+            list(on_parameters(model.context, value, node.span))
+
+
 def check_sides(model: Model, case: Case, nodes: tuple[tree.Expr, tree.Expr]) -> None:
     """The two sides can be compared."""
     sides = (case.left, case.right)
     for value, node in zip(sides, nodes, strict=True):
+        assert value is not None
         if isinstance(value, Scalar):
             check_limit(model, value, node.span, f"lim({format_expression(node)})")
         elif not isinstance(value, VectorValue | GaussianLaw):

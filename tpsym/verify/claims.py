@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import sympy as sp
@@ -12,17 +13,19 @@ from sympy import Expr, Symbol
 from tpsym.errors import TpError
 from tpsym.program.elaborate import Model, elaborate
 from tpsym.program.scope import Context
-from tpsym.program.values import Scalar
+from tpsym.program.values import Condition, Scalar
 from tpsym.results.answers import ClaimResult
 from tpsym.results.questions import LimitQuestions, questions
 from tpsym.results.reasons import NoLimit, reasons
 from tpsym.syntax import tree
 from tpsym.syntax.format import format_expression
-from tpsym.verify.cases import Case, cases, comparisons
+from tpsym.verify.cases import Case, cases, comparisons, parts
+from tpsym.verify.conditions import by_linear_arithmetic, sampled
 from tpsym.verify.decide import Verdict, decide
-from tpsym.verify.domain import Domain
-from tpsym.verify.layers import forms, is_layered, layered_domain
-from tpsym.verify.premises import Premises, assumption, domain_of, reachable
+from tpsym.verify.equations import Equation, equation
+from tpsym.verify.layers import forms, is_layered
+from tpsym.verify.linear import comparison, decide_linear, is_piecewise
+from tpsym.verify.premises import assumption
 
 RANK = {"proved": 0, "checked": 1, "undecided": 2, "refuted": 3}
 SECONDS = 20.0
@@ -53,8 +56,8 @@ def verdict_on(
     """The worst verdict over the members of a claim."""
     relation, lhs, rhs = sides(claim)
     blank = ClaimResult(
-        claim.label, claim.span.line, claim.span, relation, format_expression(lhs), format_expression(rhs),
-        "undecided", "none", EMPTY,
+        claim.label, claim.span.line, claim.span, relation, format_expression(lhs),
+        "" if rhs is None else format_expression(rhs), "undecided", "none", EMPTY,
     )
     worst: ClaimResult | None = None
     members = 0
@@ -82,39 +85,20 @@ def verdict_on(
     return replace(worst, instance="" if members > 1 else worst.instance, detail="; ".join(n for n in notes if n))
 
 
-def sides(claim: tree.Claim) -> tuple[str, tree.Expr, tree.Expr]:
-    """The relation of a claim and its two sides; a condition alone is compared with being true."""
+def sides(claim: tree.Claim) -> tuple[str, tree.Expr, tree.Expr | None]:
+    """The relation of a claim and its two sides; a condition alone has neither relation nor right side."""
     node = claim.relation
     if isinstance(node, tree.Compare) and len(node.ops) == 1:
         return node.ops[0], node.operands[0], node.operands[1]
-    return "", node, node
-
-
-@dataclass(frozen=True, slots=True)
-class Equation:
-    """Two expressions to compare, over named values, on a domain."""
-
-    left: Expr
-    right: Expr
-    definitions: dict[Symbol, Expr]
-    domain: Domain
-
-
-def equation(
-    side: LimitQuestions, case: Case, pair: tuple[Expr, Expr], definitions: Mapping[Symbol, Expr],
-    assumptions: tuple[sp.Basic, ...],
-) -> Equation:
-    """One comparison that a member of a claim comes to, with all its premises."""
-    given = dict(case.premises.substitution)
-    nonzero = tuple(sp.Gt(variance, 0) for variance in side.conditions())
-    premises = Premises((*assumptions, *case.premises.conditions, *nonzero), given)
-    used = {s: definitions[s].xreplace(given) for s in reachable(pair, definitions)}
-    domain = layered_domain(side, domain_of(side.context, pair, definitions, premises))
-    return Equation(pair[0].xreplace(given), pair[1].xreplace(given), used, domain)
+    return "", node, None
 
 
 def compared(case: Case, eq: Equation, seconds: float) -> Verdict:
     """The verdict on one comparison."""
+    if case.tolerance is None and is_piecewise((eq.left, eq.right)):
+        claim = comparison(case.relation, (eq.left, eq.right), eq.domain, eq.definitions)
+        if claim is not None:
+            return decide_linear(claim, eq.domain, eq.definitions)
     return decide(eq.left, case.relation, eq.right, domain=eq.domain, definitions=eq.definitions,
                   tolerance=case.tolerance, seconds=seconds)
 
@@ -123,6 +107,8 @@ def judged(
     side: LimitQuestions, case: Case, blank: ClaimResult, assumptions: tuple[sp.Basic, ...], seconds: float
 ) -> ClaimResult:
     """One member decided: the worst of the equations it comes to."""
+    if isinstance(case.left, Condition):
+        return conditions_judged(side, case, blank, assumptions, seconds)
     worst: ClaimResult | None = None
     for pair in comparisons(side, case):
         if is_layered(side, pair):
@@ -138,6 +124,23 @@ def judged(
             )
     assert worst is not None
     return worst
+
+
+def conditions_judged(
+    side: LimitQuestions, case: Case, blank: ClaimResult, assumptions: tuple[sp.Basic, ...], seconds: float
+) -> ClaimResult:
+    """One member about conditions: by linear arithmetic as a whole, else comparison by comparison or by sampling."""
+    found, domain = by_linear_arithmetic(side, case, assumptions)
+    members = parts(side.context, case) if found is None else None
+    if members is not None:
+        results = [judged(side, member, blank, assumptions, seconds) for member in members]
+        return max(results, key=lambda result: RANK[result.verdict])
+    verdict = found or sampled(side, case, domain, seconds)
+    return replace(
+        blank, instance=case.instance, verdict=verdict.kind, method=verdict.method, detail=verdict.detail,
+        witness=witness_text(verdict, dict(case.premises.substitution)),
+        left_value=ball_text(verdict.lhs_value), right_value=ball_text(verdict.rhs_value),
+    )
 
 
 def for_every_layer(
@@ -221,7 +224,11 @@ def witness_text(verdict: Verdict, substitution: dict[Symbol, Expr]) -> dict[Sym
 
 
 def ball_text(ball: Any) -> str | None:
-    """The certain digits of a value."""
+    """The certain digits of a value; exact numbers and truth values as they are."""
+    if isinstance(ball, bool):
+        return "true" if ball else "false"
+    if isinstance(ball, Fraction):
+        return str(ball)
     return None if ball is None else str(ball.str(20, radius=False))
 
 

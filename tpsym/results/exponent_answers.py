@@ -1,0 +1,290 @@
+"""Scaling exponents in the language: ``scaling(f, sgd(…)).r``, ``mup(f, adam).lr(W[2])``, and their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import sympy as sp
+from sympy import Expr, Integer, Rational, Symbol
+
+from tpsym.errors import Span, TpError, fail
+from tpsym.polyhedra.conditions import And, Compare, Constant, Not, Or
+from tpsym.polyhedra.conditions import Condition as Exact
+from tpsym.polyhedra.conditions import Expression as Piecewise
+from tpsym.polyhedra.forms import Form, number
+from tpsym.polyhedra.translate import to_sympy, to_text
+from tpsym.program.arithmetic import plain
+from tpsym.program.evaluate import evaluate
+from tpsym.program.messages import no_named_arguments, similar, wrong_arity
+from tpsym.program.scope import Context, Scope
+from tpsym.program.values import (
+    Condition,
+    Function,
+    Method,
+    OptimizerValue,
+    Region,
+    Scalar,
+    Theory,
+    Value,
+    VectorValue,
+    describe,
+)
+from tpsym.results.answers import Answer
+from tpsym.results.optimizer_values import KINDS, one_array
+from tpsym.results.reasons import reasons, stand_in
+from tpsym.syntax import tree
+
+if TYPE_CHECKING:
+    from tpsym.results.exponents import MaximalUpdate, Scaling
+    from tpsym.results.questions import LimitQuestions
+
+ALIGNMENTS = ("worst", "everett_full", "none")
+MULTIPLIERS = ("one",)
+SIGNATURES = {
+    "scaling": "scaling(f, sgd(lr = …)), and alignment = worst, everett_full or none",
+    "mup": "mup(f, adam)",
+}
+CONDITIONS = ("stable", "nontrivial", "feature_learning", "kernel_regime", "faithful", "region")
+SCALING = ("init", "update", "r", *CONDITIONS)
+MUP = ("std", "multiplier", "lr", "decay", "eps", "value")
+
+
+def ask_scaling(side: LimitQuestions, node: tree.Call, scope: Scope) -> Value:
+    """``scaling(f, optimizer, alignment = …)``."""
+    function, optimizer = _subject(side.context, node, scope)
+    alignment = _word(node, "alignment", ALIGNMENTS)
+
+    def content() -> Scaling:
+        from tpsym.results.exponents import analyse
+
+        key = ("scaling", function, repr(optimizer.settings), alignment)
+        if key not in side.exponents:
+            with reasons(node.span):
+                side.exponents[key] = analyse(
+                    side.context, function, optimizer.settings, node.span, alignment=alignment
+                )
+        found: Scaling = side.exponents[key]
+        return found
+
+    def find(context: Context, name: str, place: Span) -> Value:
+        return _scaling_attribute(side, content, name, place)
+
+    return Theory("scaling", function, find, content)
+
+
+def ask_mup(side: LimitQuestions, node: tree.Call, scope: Scope) -> Value:
+    """``mup(f, optimizer, multipliers = …)``."""
+    function, optimizer = _subject(side.context, node, scope)
+    multipliers = _word(node, "multipliers", MULTIPLIERS)
+
+    def content() -> MaximalUpdate:
+        from tpsym.results.exponents import maximal_update
+
+        key = ("mup", function, repr(optimizer.settings), multipliers)
+        if key not in side.exponents:
+            with reasons(node.span):
+                side.exponents[key] = maximal_update(
+                    side.context, function, optimizer.settings, node.span, multipliers=multipliers
+                )
+        found: MaximalUpdate = side.exponents[key]
+        return found
+
+    def find(context: Context, name: str, place: Span) -> Value:
+        if name not in MUP:
+            raise _unknown("mup", name, MUP, place)
+        return Method(name, lambda context, call, scope: _solved(side, content, name, call, scope))
+
+    return Theory("mup", function, find, content)
+
+
+# --- arguments -----------------------------------------------------------------------------------------
+
+
+def _subject(context: Context, node: tree.Call, scope: Scope) -> tuple[Function, OptimizerValue]:
+    assert isinstance(node.function, tree.Name)
+    name = node.function.id
+    if len(node.args) != 2:
+        raise wrong_arity(name, 2, len(node.args), node.span, signature=SIGNATURES[name])
+    function, optimizer = (evaluate(context, a, scope) for a in node.args)
+    if not isinstance(function, Function):
+        raise fail("function-expected", f"{name} needs a network, this is {describe(function)}", node.args[0].span)
+    if not isinstance(optimizer, OptimizerValue):
+        what = f"{name} needs an optimizer, this is {describe(optimizer)}"
+        raise fail("optimizer-expected", what, node.args[1].span, expected=", ".join(KINDS))
+    return function, optimizer
+
+
+def _word(node: tree.Call, option: str, words: tuple[str, ...]) -> str:
+    """The word given for an option, the first of those there are where none is given."""
+    assert isinstance(node.function, tree.Name)
+    found = words[0]
+    for name, value in node.kwargs:
+        if name != option:
+            what = f"{node.function.text} has no setting {name}"
+            raise fail("bad-option", what, value.span, expected=SIGNATURES[node.function.id])
+        if not isinstance(value, tree.Name) or value.id not in words:
+            raise fail("bad-option", f"{option} is a word", value.span, expected=" or ".join(words))
+        found = value.id
+    return found
+
+
+def _argument(node: tree.Call) -> tree.Expr:
+    """The one argument of a method."""
+    assert isinstance(node.function, tree.Attribute)
+    if node.kwargs:
+        raise no_named_arguments(f".{node.function.name}", node.kwargs[0][1].span)
+    if len(node.args) != 1:
+        raise wrong_arity(f".{node.function.name}", 1, len(node.args), node.span)
+    return node.args[0]
+
+
+def _unknown(kind: str, name: str, known: tuple[str, ...], place: Span) -> TpError:
+    close = similar(name, known)
+    return fail("unknown-member", f"{kind}(…) has no {name}", place, expected=", ".join(f".{a}" for a in known),
+                fix=f"did you mean .{close}?" if close else None)
+
+
+# --- attributes ----------------------------------------------------------------------------------------
+
+
+def _scaling_attribute(side: LimitQuestions, content: Callable[[], Scaling], name: str, place: Span) -> Value:
+    if name not in SCALING:
+        raise _unknown("scaling", name, SCALING, place)
+    if name in ("init", "update"):
+        return Method(name, lambda context, call, scope: _exponent(side, content, name, call, scope))
+    if name == "r":
+        return Scalar(_dry(name) if side.dry else expression(side.context, content().r))
+    if side.dry:
+        # not zero: a condition that can be decided would be one that says something
+        return Region(">=", (Scalar(_dry(name)), Scalar(Integer(1))), lambda: None)
+    exact = condition_of(content(), name)
+    found = condition(side.context, exact)
+    return Region(found.op, found.operands, lambda: exact)
+
+
+def _dry(name: str) -> Expr:
+    return stand_in(Symbol(f"scaling {name}"))
+
+
+def _exponent(
+    side: LimitQuestions, content: Callable[[], Scaling], name: str, node: tree.Call, scope: Scope
+) -> Value:
+    """``S.init(f.h[1](x))``, ``S.update(f(x))``."""
+    context, place = side.context, _argument(node)
+    value = plain(context, evaluate(context, place, scope), place.span)
+    if isinstance(value, VectorValue | Scalar):
+        hidden = any(s.name.startswith(("$hat", "$dot", "$limit")) for s in value.expr.free_symbols)
+        if value.expr.free_symbols & context.nodes.keys() and not hidden:
+            if side.dry:
+                return Scalar(_dry(f"{name} {value.expr}"))
+            dimension = value.dimension if isinstance(value, VectorValue) else None
+            analysis = content()
+            with reasons(node.span):
+                found = analysis.init if name == "init" else analysis.update
+                return Scalar(expression(context, found(value.expr, dimension)))
+    what = f".{name}(…) needs a vector or a scalar of the program, this is {describe(value)}"
+    raise fail("vector-expected", what, place.span, expected="something like f.h[1](x) or f(x)")
+
+
+def _solved(
+    side: LimitQuestions, content: Callable[[], MaximalUpdate], name: str, node: tree.Call, scope: Scope
+) -> Value:
+    """``M.lr(W[2])``; ``M.value(c)`` is that of a parameter."""
+    context, place = side.context, _argument(node)
+    subject = _parameter(context, place, scope) if name == "value" else one_array(context, place, scope)
+    if side.dry:
+        return Scalar(_dry(f"{name} {subject}"))
+    with reasons(node.span):
+        found = getattr(content(), name)(subject)
+    if found is None:
+        raise fail("no-value", f"there is no {name} for {subject} here", node.span)
+    return Scalar(rational(found))
+
+
+def _parameter(context: Context, node: tree.Expr, scope: Scope) -> str:
+    value = evaluate(context, node, scope)
+    if isinstance(value, Scalar) and value.expr in context.parameters:
+        return str(value.expr)
+    raise fail("parameter-expected", f"value needs a parameter, this is {describe(value)}", node.span)
+
+
+def condition_of(found: Scaling, name: str) -> Exact:
+    """A condition of an analysis by its name."""
+    if name != "region":
+        exact: Exact = getattr(found, name)
+        return exact
+    region = found.region
+    items = [Compare("==", form, number(0)) for form in region.equalities]
+    return And((*items, *(Compare(">=", form, number(0)) for form in region.inequalities)))
+
+
+# --- values of the language from exact ones ------------------------------------------------------------
+
+
+def rational(value: Fraction | Form) -> Expr:
+    """An exact number as an expression."""
+    if isinstance(value, Form):
+        assert value.is_constant
+        value = value.constant
+    return Rational(value.numerator, value.denominator)
+
+
+def symbols(context: Context) -> Mapping[str, Symbol]:
+    """The parameters of a file by name."""
+    return {s.name: s for s in context.parameters}
+
+
+def expression(context: Context, value: Piecewise) -> Expr:
+    """A piecewise linear expression over the parameters of the file."""
+    found: Expr = to_sympy(value, symbols(context))
+    return found
+
+
+def condition(context: Context, exact: Exact) -> Condition:
+    """A condition of the language: comparisons of numbers joined by ``and``, ``or``, ``not``."""
+    match exact:
+        case Compare(op=op, left=left, right=right):
+            return Condition(op, (Scalar(expression(context, left)), Scalar(expression(context, right))))
+        case And(items=items) | Or(items=items):
+            op = "and" if isinstance(exact, And) else "or"
+            return Condition(op, tuple(condition(context, item) for item in items))
+        case Not(item=item):
+            return Condition("not", (condition(context, item),))
+        case Constant(value=value):
+            return Condition("and" if value else "or", ())
+    raise TypeError(f"no condition: {exact}")
+
+
+# --- derive --------------------------------------------------------------------------------------------
+
+
+def exponent_answers(side: LimitQuestions, value: Theory | Region, text: str, span: Span) -> Iterator[Answer]:
+    """What ``derive`` states of exponents; conditions stand in the notes."""
+    if isinstance(value, Region):
+        yield _stated(text, text, value.content(), span)
+    elif value.kind == "scaling":
+        found: Scaling = value.content()
+        yield Answer(text, Symbol("r"), expression(side.context, found.r), (), (), span)
+        for name in CONDITIONS[:-1]:
+            yield _stated(text, name, condition_of(found, name), span)
+    else:
+        yield from _mup_answers(side, value.content(), text, span)
+
+
+def _stated(text: str, name: str, exact: Any, span: Span) -> Answer:
+    symbol = Symbol(name)
+    return Answer(text, symbol, symbol, (), (), span, note=f"where {to_text(exact)}")
+
+
+def _mup_answers(side: LimitQuestions, found: MaximalUpdate, text: str, span: Span) -> Iterator[Answer]:
+    n = side.context.n
+    for array in side.context.trained:
+        for name, what in (("std", "standard deviation"), ("multiplier", "multiplier"), ("lr", "learning rate")):
+            exponent = rational(getattr(found, name)(array.name))
+            yield Answer(text, Symbol(f"{name}({array.name})"), sp.Pow(n, exponent), (), (), span,
+                         note=f"the power of {n} in the {what} of {array.name}")
+
+
+__all__ = ["ask_mup", "ask_scaling", "condition", "exponent_answers"]
