@@ -1,0 +1,189 @@
+"""The size of a coordinatewise expression, and of its change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+import sympy as sp
+from sympy import Expr, S, Symbol
+
+from tpsym.polyhedra.forms import Form, linear, number
+from tpsym.scaling.sizes import (
+    EVEN,
+    ONE,
+    Parts,
+    Signature,
+    Source,
+    product,
+    sources,
+    total,
+    united,
+)
+
+MAX_POWER = 8
+"""Whole powers up to this one are multiplied out; higher ones are functions."""
+
+
+class NotLinear(Exception):
+    """An exponent of the width that is no affine form with rational coefficients."""
+
+    def __init__(self, exponent: Expr) -> None:
+        super().__init__(str(exponent).replace("**", "^"))
+        self.exponent = exponent
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What a value is at initialisation, and by how much training changes it."""
+
+    initial: Parts
+    change: Parts
+
+    @property
+    def now(self) -> Parts:
+        """What it is after training."""
+        return united(self.initial, self.change)
+
+
+CONSTANT = Pair({EVEN: ONE}, {})
+ABSENT = Pair({}, {})
+
+Feature = Callable[[Expr, Pair, bool], None]
+"""Told of every argument of a nonlinear function: the expression, its sizes, and whether it has to stay away from
+zero (the base of a power that is no whole number)."""
+
+
+def exponent(expr: Expr) -> Form:
+    """An affine form from an expression in the parameters.
+
+    Raises:
+        NotLinear: it is none.
+    """
+    expr = sp.expand(expr)
+    constant, terms = Fraction(0), []
+    for term in sp.Add.make_args(expr):
+        q, rest = term.as_coeff_Mul()
+        if not q.is_Rational:
+            raise NotLinear(expr)
+        if rest == 1:
+            constant += Fraction(int(q.p), int(q.q))
+        elif isinstance(rest, Symbol):
+            terms.append((rest.name, Fraction(int(q.p), int(q.q))))
+        else:
+            raise NotLinear(expr)
+    return linear(constant, terms)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads expressions in which ``values`` gives the sizes of symbols; other symbols are parameters of order one,
+    except the width ``n``."""
+
+    n: Symbol
+    values: Mapping[Symbol, Pair]
+    feature: Feature
+
+    def read(self, expr: Expr) -> Pair:
+        """The sizes of an expression."""
+        if expr == 0:
+            return ABSENT
+        if not expr.free_symbols & (self.values.keys() | {self.n}):
+            return CONSTANT
+        if isinstance(expr, Symbol):
+            return self.values[expr] if expr != self.n else _power(number(1))
+        if isinstance(expr, sp.Add):
+            pairs = [self.read(a) for a in expr.args]
+            return Pair(united(*(p.initial for p in pairs)), united(*(p.change for p in pairs)))
+        if isinstance(expr, sp.Mul):
+            return self._product(list(expr.args))
+        if isinstance(expr, sp.Pow):
+            return self._pow(expr)
+        return self._function(expr)
+
+    def _product(self, factors: list[Expr]) -> Pair:
+        found = CONSTANT
+        for factor in factors:
+            found = times(found, self.read(factor))
+        return found
+
+    def _pow(self, expr: Expr) -> Pair:
+        base, power = expr.args
+        if base == self.n:
+            return _power(exponent(power))
+        if power.is_Integer and 2 <= power <= MAX_POWER:
+            return self._product([base] * int(power))
+        if isinstance(base, sp.Mul) and power.is_number:
+            inside = [a for a in base.args if not a.free_symbols & self.values.keys()]
+            if any(a.has(self.n) for a in inside):
+                rest = sp.Mul(*(a for a in base.args if a not in inside))
+                outside = self._product([sp.expand_power_base(a**power, force=True) for a in inside])
+                return times(outside, self.read(rest**power))
+        if power.free_symbols & self.values.keys():
+            return self._of_arguments(expr, (power,))
+        return self._of_arguments(expr, (base,), positive=power.is_number and bool(power < 0))
+
+    def _function(self, expr: Expr) -> Pair:
+        return self._of_arguments(expr, expr.args)
+
+    def _of_arguments(self, expr: Expr, given: tuple[Expr, ...], *, positive: bool = False) -> Pair:
+        """A nonlinear function: of order one where its arguments are, its change that of its arguments.
+
+        A change that passes it has no symmetry left in what it depends on: its orders have different parities.
+        """
+        arguments = [a for a in given if a.free_symbols & (self.values.keys() | {self.n})]
+        pairs = [self.read(a) for a in arguments]
+        for a, pair in zip(arguments, pairs, strict=True):
+            self.feature(a, pair, positive)
+        behind = frozenset().union(*(sources(p.initial) for p in pairs))
+        changed = frozenset().union(*(total(p.change) for p in pairs))
+        mixed = Signature(frozenset(), behind.union(*(sources(p.change) for p in pairs)))
+        value = _signature(expr, arguments, pairs, behind)
+        return Pair({value: ONE}, {mixed: changed} if changed else {})
+
+
+def times(a: Pair, b: Pair) -> Pair:
+    """The product of two values that both may change."""
+    if a is CONSTANT:
+        return b
+    if b is CONSTANT:
+        return a
+    change = united(product(a.change, b.initial), product(a.initial, b.change), product(a.change, b.change))
+    return Pair(product(a.initial, b.initial), change)
+
+
+def _power(form: Form) -> Pair:
+    return Pair({EVEN: frozenset({form})}, {})
+
+
+def _signature(expr: Expr, arguments: list[Expr], pairs: list[Pair], behind: frozenset[Source]) -> Signature:
+    """The signature of a function at initialisation."""
+    if len(pairs) == 1 and len(pairs[0].initial) == 1:
+        (only,) = pairs[0].initial
+        if not only.mixed:
+            match parity(expr, arguments[0]):
+                case -1:
+                    return only._replace(tag=None)
+                case 1:
+                    return EVEN
+    return Signature(frozenset(), behind)
+
+
+@lru_cache(maxsize=4096)
+def parity(expr: Expr, argument: Expr) -> int:
+    """1 for an even function of an argument, −1 for an odd one, 0 for neither."""
+    if argument.is_number:
+        return 1
+    slot = Symbol("$parity", real=True)
+    value = expr.xreplace({argument: slot})
+    if value.free_symbols & argument.free_symbols:
+        return 0
+    image = value.xreplace({slot: -slot})
+    if sp.expand(image + value) == S.Zero:
+        return -1
+    return 1 if sp.expand(image - value) == S.Zero else 0
+
+
+__all__ = ["ABSENT", "CONSTANT", "NotLinear", "Pair", "Reader", "exponent", "times"]

@@ -1,0 +1,202 @@
+"""Sizes as maxima of affine forms, by what flipping the sign of an initial array does to them.
+
+A size is a set of forms, read as their maximum; the empty set is that of zero. A vector is a sum of parts:
+each has a size and a :class:`Signature`, from which the mean of a product of parts can be seen to vanish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import NamedTuple
+
+from tpsym.polyhedra.forms import Form, number
+
+Size = frozenset[Form]
+"""The maximum of its forms; of none, the size of zero."""
+
+Source = int | str
+"""An initial array whose sign can be flipped: a matrix by node, a family of vectors by name."""
+
+Terms = tuple[tuple[str, Fraction], ...]
+NOTHING: Size = frozenset()
+ZERO = number(0)
+ONE: Size = frozenset({ZERO})
+"""The size of what stays of order one."""
+
+
+class Signature(NamedTuple):
+    """What flips do to a part: it changes sign with each of ``odd``, and has no parity in ``mixed``.
+
+    ``tag`` names the array whose update the part is made of directly, with nothing nonlinear in between.
+    """
+
+    odd: frozenset[Source] = frozenset()
+    mixed: frozenset[Source] = frozenset()
+    tag: str | None = None
+
+    def __mul__(self, other: Signature) -> Signature:  # type: ignore[override]
+        mixed = self.mixed | other.mixed
+        tag = self.tag or other.tag if not (self.tag and other.tag) else None
+        return Signature((self.odd ^ other.odd) - mixed, mixed, tag)
+
+    def flipped(self, source: Source) -> Signature:
+        """The signature of the product with something odd in a source."""
+        return self if source in self.mixed else self._replace(odd=self.odd ^ {source})
+
+    def knows(self, source: Source) -> bool:
+        """Whether the part depends on a source as far as its parity shows."""
+        return source in self.odd or source in self.mixed
+
+    def covers(self, other: Signature) -> bool:
+        """Whether every mean that vanishes by symmetry for this part does so for the other one."""
+        return self.tag == other.tag and self.mixed >= other.mixed | (self.odd ^ other.odd)
+
+
+EVEN = Signature()
+
+Parts = Mapping[Signature, Size]
+"""A vector or a scalar as a sum of parts."""
+
+
+def united(*many: Parts) -> dict[Signature, Size]:
+    """The parts of a sum."""
+    found: dict[Signature, Size] = {}
+    for parts in many:
+        for signature, size in parts.items():
+            found[signature] = found.get(signature, NOTHING) | size
+    return found
+
+
+def product(a: Parts, b: Parts) -> dict[Signature, Size]:
+    """The parts of a product, coordinate by coordinate."""
+    found: dict[Signature, Size] = {}
+    for s, x in a.items():
+        for t, y in b.items():
+            key = s * t
+            found[key] = found.get(key, NOTHING) | sums(x, y)
+    return found
+
+
+def sums(a: Size, b: Size) -> Size:
+    """The size of a product."""
+    if a == ONE:
+        return b
+    return a if b == ONE else frozenset(x + y for x in a for y in b)
+
+
+def shifted(parts: Parts, by: Form) -> dict[Signature, Size]:
+    """Parts times a number of size ``by``."""
+    if by == ZERO:
+        return dict(parts)
+    return {s: frozenset(x + by for x in size) for s, size in parts.items()}
+
+
+def total(parts: Parts) -> Size:
+    """The size of a sum of parts."""
+    return frozenset().union(*parts.values())
+
+
+def untagged(parts: Parts) -> dict[Signature, Size]:
+    """Parts that have passed something nonlinear, or another array."""
+    found: dict[Signature, Size] = {}
+    for s, size in parts.items():
+        key = s._replace(tag=None)
+        found[key] = found.get(key, NOTHING) | size
+    return found
+
+
+def unsymmetric(parts: Parts) -> dict[Signature, Size]:
+    """Changes, which have no symmetry left in what they depend on: their orders have different parities."""
+    found: dict[Signature, Size] = {}
+    for s, size in parts.items():
+        key = Signature(frozenset(), s.odd | s.mixed, s.tag)
+        found[key] = found.get(key, NOTHING) | size
+    return found
+
+
+def sources(parts: Parts) -> frozenset[Source]:
+    """Every source that a vector depends on."""
+    return frozenset().union(*(s.odd | s.mixed for s in parts))
+
+
+def scaled(form: Form) -> tuple[Terms, Fraction]:
+    """Terms and constant divided by the size of the first coefficient."""
+    scale = abs(form.terms[0][1])
+    if scale == 1:
+        return form.terms, form.constant
+    return tuple((v, q / scale) for v, q in form.terms), form.constant / scale
+
+
+MANY = 40
+"""Forms from which on only the quick comparisons are made."""
+
+
+@dataclass(slots=True)
+class Known:
+    """What is known to be ≤ 0, and the equations solved: grows while a program is read.
+
+    ``bounds`` gives, by the terms of a form scaled to a leading coefficient of ±1, the largest constant with which
+    it is known to be ≤ 0; ``facts`` are the same forms as they were met. ``solved`` replaces variables by forms.
+    """
+
+    solved: dict[str, Form] = field(default_factory=dict)
+    bounds: dict[Terms, Fraction] = field(default_factory=dict)
+    facts: dict[Terms, Form] = field(default_factory=dict)
+
+    def reduced(self, form: Form) -> Form:
+        """A form with the equations put in."""
+        return form.substitute(self.solved)
+
+    def at_most_zero(self, form: Form) -> None:
+        """Learn that a form is ≤ 0."""
+        form = self.reduced(form)
+        if form.terms:
+            terms, bound = scaled(form)
+            if terms not in self.bounds or self.bounds[terms] < bound:
+                self.bounds[terms], self.facts[terms] = bound, form
+
+    def solve(self, form: Form, prefer: Callable[[str], int]) -> bool:
+        """Learn that a form is zero; says whether that can be."""
+        form = self.reduced(form)
+        if form.is_constant:
+            return form.constant == 0
+        name, q = min(form.terms, key=lambda term: (prefer(term[0]), term[0]))
+        value = Form(form.constant, tuple(t for t in form.terms if t[0] != name)) * (-1 / q)
+        self.solved = {v: f.substitute({name: value}) for v, f in self.solved.items()} | {name: value}
+        facts = list(self.facts.values())
+        self.bounds, self.facts = {}, {}
+        for fact in facts:
+            self.at_most_zero(fact)
+        return True
+
+    def holds(self, form: Form, *, deep: bool = True) -> bool:
+        """Whether a form is seen to be ≤ 0, from one bound or from two."""
+        if not form.terms:
+            return form.constant <= 0
+        terms, constant = scaled(form)
+        bound = self.bounds.get(terms)
+        if bound is not None and constant <= bound:
+            return True
+        return deep and any(self.holds(form - fact, deep=False) for fact in self.facts.values())
+
+    def pruned(self, parts: Parts) -> dict[Signature, Size]:
+        """Parts without the forms that another one, of a part that is correlated with no less, is never below."""
+        reduced = {s: frozenset(map(self.reduced, size)) for s, size in parts.items() if size}
+        for signature in reduced:
+            rivals = [f for s, size in reduced.items() if s != signature and s.covers(signature) for f in size]
+            reduced[signature] = self.maximal(reduced[signature], rivals)
+        return {s: size for s, size in reduced.items() if size}
+
+    def maximal(self, size: Size, rivals: Iterable[Form] = ()) -> Size:
+        """The forms of a maximum that none of the others is seen never to be below."""
+        forms = sorted(size, key=str)
+        others = list(rivals)
+        deep = len(forms) + len(others) <= MANY
+        kept: list[Form] = []
+        for i, form in enumerate(forms):
+            against = (*others, *kept, *forms[i + 1 :])
+            if not any(self.holds(form - other, deep=deep) for other in against):
+                kept.append(form)
+        return frozenset(kept)

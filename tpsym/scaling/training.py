@@ -1,0 +1,130 @@
+"""Training read in sizes: passes over the program until nothing changes, and the constraints met on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sympy import Expr
+
+from tpsym.errors import Span, fail
+from tpsym.polyhedra.forms import Form
+from tpsym.scaling.arrays import Array
+from tpsym.scaling.interpret import Feature, Pass, Setting
+from tpsym.scaling.payload import Pair
+from tpsym.scaling.sizes import Known, Size, sums, total
+
+MAX_PASSES = 8
+
+When = Literal["initialisation", "training"]
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """``max(size) ≤ 0``, or ``= 0`` if ``equal``: what has to hold of a quantity for stability.
+
+    ``what`` is the expression over nodes, ``node`` where it is read; ``label`` says what it is if it is no feature.
+    """
+
+    when: When
+    what: Expr
+    node: int | None
+    role: str
+    size: Size
+    equal: bool
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that was read: the first pass (unreduced), the last one, the outputs in both, and the constraints."""
+
+    setting: Setting
+    known: Known
+    first: Pass
+    last: Pass
+    initial_outputs: tuple[Pair, ...]
+    final_outputs: tuple[Pair, ...]
+    constraints: tuple[Constraint, ...]
+    steps: int
+
+
+def trained(setting: Setting, *, init_only: frozenset[str], span: Span) -> Run:
+    """Sizes after enough steps for them not to change any more.
+
+    Raises:
+        TpError: ``not-closed``, sizes still grow after a few steps.
+    """
+    known = setting.rules.known
+    first = Pass(setting, known, None)
+    first.run()
+    constraints = [c for f in first.features for c in _at_initialisation(f)]
+    exprs, initial = setting.outputs, first.outputs
+    constraints += [
+        Constraint("initialisation", e, None, "output", total(p.initial), False)
+        for e, p in zip(exprs, initial, strict=True)
+    ]
+    constraints = _learned(known, constraints, init_only)
+    before, step = first, 0
+    while True:
+        step += 1
+        last = Pass(setting, known, before.values)
+        last.run()
+        final = last.outputs
+        met = [Constraint("training", f.expr, f.node, f.role, known.maximal(total(f.pair.change)), False)
+               for f in last.features]
+        met += [Constraint("training", e, None, "output", known.maximal(total(p.change)), False)
+                for e, p in zip(exprs, final, strict=True)]
+        if step > 1 and _same(before, last):
+            break
+        if step > MAX_PASSES:
+            raise fail("not-closed", f"the sizes still change after {MAX_PASSES} steps of training", span)
+        before = last
+    return Run(setting, known, first, last, tuple(initial), tuple(final), tuple([*constraints, *met]), step)
+
+
+def _same(a: Pass, b: Pass) -> bool:
+    return all(a.values[k].change == pair.change for k, pair in b.values.items())
+
+
+def _at_initialisation(feature: Feature) -> list[Constraint]:
+    size = total(feature.pair.initial)
+    equal = feature.role != "scalar"
+    return [Constraint("initialisation", feature.expr, feature.node, feature.role, size, equal)] if size else []
+
+
+def _learned(known: Known, constraints: list[Constraint], init_only: frozenset[str]) -> list[Constraint]:
+    """Put the equations of initialisation into ``known``, exponents of initial entries eliminated first."""
+
+    def prefer(name: str) -> int:
+        return 0 if name in init_only else 1
+
+    for c in constraints:
+        forms = {known.reduced(f) for f in c.size}
+        if c.equal and len(forms) == 1:
+            known.solve(next(iter(forms)), prefer)
+    for c in constraints:
+        for f in c.size:
+            known.at_most_zero(f)
+    return constraints
+
+
+def own_updates(run: Run, array: Array) -> Size:
+    """The sizes of what the updates of an array change directly in features and outputs."""
+    pairs = [*(f.pair for f in run.last.features), *run.final_outputs]
+    forms = [size for p in pairs for s, size in p.change.items() if s.tag == array.name]
+    return run.known.maximal(frozenset().union(*forms))
+
+
+def kernel_size(run: Run, array: Array) -> Size:
+    """The size of ⟨∇f, ΔW⟩ for one array, what it adds to the output to first order."""
+    scale = run.setting.rules.scale
+    found: set[Form] = set()
+    zeroth = Pass(run.setting, run.known, run.first.values)
+    for use in run.setting.uses[array.name]:
+        later = Pass(run.setting, run.known, run.last.values).outer(use)
+        found |= run.setting.rules.kernel(array, zeroth.outer(use), later)
+    del scale
+    return run.known.maximal(frozenset(map(run.known.reduced, found)))
+
+
+__all__ = ["Constraint", "Run", "kernel_size", "own_updates", "sums", "trained"]
