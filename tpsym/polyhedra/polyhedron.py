@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 
-from tpsym.polyhedra.decide import EFFORT, Unbounded, satisfiable
+from tpsym.polyhedra.decide import EFFORT, Solver, Unbounded, satisfiable
 from tpsym.polyhedra.elimination import in_order, scaled, scaled_direction, solved, sorting_key
 from tpsym.polyhedra.faces import Face, face_lattice
 from tpsym.polyhedra.forms import Form, linear, number, variable
 from tpsym.polyhedra.generators import Direction, Engine, Vertex, extreme_points_and_rays
 from tpsym.polyhedra.normal import Literal
 from tpsym.polyhedra.optimum import supremum
-from tpsym.polyhedra.redundancy import condition, implied_equalities, irredundant, tidied
+from tpsym.polyhedra.redundancy import condition, denial, implied_equalities, irredundant, tidied
 from tpsym.polyhedra.section import Section, clipped_section
-from tpsym.polyhedra.trees import Compare, Condition, Point, all_of
+from tpsym.polyhedra.trees import Compare, Condition, Point, all_of, any_of
 
 ZERO = number(0)
 NOWHERE = number(1)
@@ -162,6 +162,11 @@ class Polyhedron:
         if isinstance(found, Unbounded):
             return Unbounded.BELOW
         return None if found is None else -found
+
+    def covers(self, other: Polyhedron, *, effort: int = EFFORT) -> bool:
+        """Whether the points of the other all lie in it."""
+        outside = [*(Compare("!=", form, ZERO) for form in self.equalities), *map(denial, self.literals)]
+        return not Solver(other.condition, any_of(outside), effort=effort).check()
 
     # --- lines -------------------------------------------------------------------------------------
 

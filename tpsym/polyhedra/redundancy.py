@@ -9,7 +9,7 @@ from tpsym.polyhedra.decide import EFFORT, Solver
 from tpsym.polyhedra.elimination import scaled, sorting_key
 from tpsym.polyhedra.forms import Form, number
 from tpsym.polyhedra.normal import Literal
-from tpsym.polyhedra.trees import Compare, Condition, any_of
+from tpsym.polyhedra.trees import TRUE, Compare, Condition, any_of
 
 ZERO = number(0)
 
@@ -59,13 +59,15 @@ def implied_equalities(literals: Sequence[Literal], *, effort: int = EFFORT) -> 
     return tuple(left)
 
 
-def irredundant(literals: Sequence[Literal], *, effort: int = EFFORT) -> tuple[Literal, ...]:
-    """Those not implied by the others, examined from the last to the first.
+def irredundant(
+    literals: Sequence[Literal], *, given: Condition = TRUE, effort: int = EFFORT
+) -> tuple[Literal, ...]:
+    """Those not implied by the others and what is given, examined from the last to the first.
 
     Raises:
         Undecided: the work allowed did not suffice.
     """
-    solver = Solver(effort=effort)
+    solver = Solver(given, effort=effort)
     on = [solver.switch(2 * i, condition(literal)) for i, literal in enumerate(literals)]
     off = [solver.switch(2 * i + 1, denial(literal)) for i, literal in enumerate(literals)]
     kept = list(range(len(literals)))
