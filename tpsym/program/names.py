@@ -26,6 +26,10 @@ WORD_OPTIONS = ("alignment", "multipliers")
 """Named arguments whose value is a word, not a value with a name."""
 
 
+PHASES = ("ordered", "chaotic", "critical")
+"""Words that ``meanfield(f).phase`` is compared with."""
+
+
 def unresolved(node: Any, known: frozenset[str]) -> Iterator[tuple[tree.Name, bool]]:
     """The names in a piece of syntax neither known nor bound inside it, in order, and whether they are called."""
     match node:
@@ -39,6 +43,10 @@ def unresolved(node: Any, known: frozenset[str]) -> Iterator[tuple[tree.Name, bo
         case tree.Comprehension(body=body, clauses=clauses):
             yield from _clauses(clauses, known)
             yield from unresolved(body, known | {c.index.id for c in clauses})
+        case tree.Compare(operands=operands):
+            words = (o for o in operands if not (isinstance(o, tree.Name) and o.id in PHASES))
+            for operand in words:
+                yield from unresolved(operand, known)
         case tree.Attribute(base=base):
             yield from unresolved(base, known)
         case tree.Call(function=function, args=args, kwargs=kwargs):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import sympy as sp
 
 from tpsym.program.values import Condition, Scalar
@@ -29,15 +31,20 @@ def by_linear_arithmetic(
 
 
 def sampled(side: LimitQuestions, case: Case, domain: Domain, seconds: float) -> Verdict:
-    """The verdict on conditions that are not piecewise linear, from points.
+    """Conditions that are not piecewise linear, refuted or not at points.
 
-    Equations are hardly ever met by chance, so that nothing is said where there are any.
+    Points say nothing of boundaries, where conditions that agree almost everywhere can differ.
     """
     given = dict(case.premises.substitution)
     left, right = (
         sp.And(*on_parameters(side.context, c, case.span)).xreplace(given) if isinstance(c, Condition) else sp.true
         for c in (case.left, case.right)
     )
-    if left.has(sp.Eq, sp.Ne) or right.has(sp.Eq, sp.Ne):
-        return Verdict("undecided", "none", "equations in conditions are decided only where all is linear")
-    return decide(left, "<=>", right, domain=domain, definitions=side.limit.definitions, seconds=seconds)
+    found = decide(left, "<=>", right, domain=domain, definitions=side.limit.definitions, seconds=seconds)
+    if found.kind == "refuted":
+        right_value = None if case.right is None else bool(found.rhs_value == 1)
+        return replace(found, lhs_value=bool(found.lhs_value == 1), rhs_value=right_value)
+    if found.kind != "checked":
+        return found
+    what = "no counterexample, but points say nothing of boundaries; only conditions that are linear are proved"
+    return Verdict("undecided", found.method, what)

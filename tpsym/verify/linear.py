@@ -163,8 +163,8 @@ def decide_linear(claim: Linear, domain: Domain, definitions: Definitions) -> Ve
     point = whole(claim, known, domain, found.witness or {})
     if point is None:
         return Verdict("undecided", METHOD, "it fails for real numbers; whether for whole ones was not found")
-    if not extends(point, others, domain, definitions):
-        return Verdict("undecided", METHOD, "fails by the premises that are linear; not all of them are")
+    if not extends(claim, point, domain, definitions):
+        return Verdict("undecided", METHOD, "fails by those of the premises that are linear; not all are")
     return refuted(claim, point, domain)
 
 
@@ -222,17 +222,30 @@ def whole(
 
 
 def extends(
-    point: Mapping[str, Fraction], others: tuple[sp.Basic, ...], domain: Domain, definitions: Definitions
+    claim: Linear, point: Mapping[str, Fraction], domain: Domain, definitions: Definitions
 ) -> bool:
-    """Whether the premises that are not linear hold at a point, or are about other quantities and can hold."""
-    values = {s: sp.Rational(q.numerator, q.denominator) for s, q in by_symbol(point, domain).items()}
-    touched = [c for c in others if c.free_symbols & values.keys()]
-    if any(c.xreplace(values) is not sp.true for c in touched):
+    """Whether all premises hold at a point, with other values for what the claim has nothing to do with."""
+    names = relevant(claim, domain)
+    values = {s: sp.Rational(q.numerator, q.denominator) for s, q in by_symbol(point, domain).items() if s.name in names}
+    left = [c.xreplace(values) for c in domain.conditions]
+    open_ = tuple(c for c in left if c is not sp.true)
+    if sp.false in open_:
         return False
-    apart = tuple(c for c in others if c not in touched)
-    return not (apart or domain.grams) or next(
-        points(Domain((), domain.grams, apart), definitions=definitions), None
-    ) is not None
+    if not open_ and not domain.grams:
+        return True
+    rest = tuple(s for s in domain.symbols if s not in values)
+    return next(points(Domain(rest, domain.grams, open_), definitions=definitions), None) is not None
+
+
+def relevant(claim: Linear, domain: Domain) -> set[str]:
+    """The symbols of a claim, and those that linear premises tie them to."""
+    found = set(variables_of(claim.claim))
+    ties = [set(variables_of(c)) for c in (premise(c, domain) for c in domain.conditions) if c is not None]
+    while True:
+        more = set[str]().union(*(names for names in ties if names & found))
+        if more <= found:
+            return found
+        found |= more
 
 
 def by_symbol(point: Mapping[str, Fraction], domain: Domain) -> dict[Symbol, Fraction]:
