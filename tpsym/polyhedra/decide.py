@@ -15,6 +15,7 @@ from typing import Any
 from tpsym.polyhedra.forms import Form, linear, number
 from tpsym.polyhedra.names import natural
 from tpsym.polyhedra.trees import (
+    RELATIONS,
     And,
     Combination,
     Compare,
@@ -70,6 +71,7 @@ class Solver:
         self._effort = effort
         self._solver.set("rlimit", effort)
         self._reals: dict[str, Any] = {}
+        self._multiples: dict[tuple[str, Fraction], Any] = {}
         for condition in conditions:
             self.add(condition)
 
@@ -119,8 +121,7 @@ class Solver:
         z3 = self._z3
         match condition:
             case Compare(op, left, right):
-                a, b = self._term(left), self._term(right)
-                return {"==": a == b, "!=": a != b, "<=": a <= b, ">=": a >= b, "<": a < b, ">": a > b}[op]
+                return RELATIONS[op](self._term(left), self._term(right))
             case And(items):
                 return z3.And(*map(self.translated, items), self._truth(True))
             case Or(items):
@@ -141,12 +142,20 @@ class Solver:
             self._reals[name] = self._z3.Real(name, self._context)
         return self._reals[name]
 
+    def _multiple(self, name: str, factor: Fraction) -> Any:
+        if factor == 1:
+            return self._real(name)
+        if (name, factor) not in self._multiples:
+            self._multiples[name, factor] = self._rational(factor) * self._real(name)
+        return self._multiples[name, factor]
+
     def _term(self, expression: Expression) -> Any:
         z3 = self._z3
         match expression:
             case Form(constant, terms):
-                parts = [self._rational(q) * self._real(name) for name, q in terms]
-                return z3.Sum([*parts, self._rational(constant)])
+                parts = [self._multiple(name, q) for name, q in terms]
+                level = [self._rational(constant)] if constant or not parts else []
+                return z3.Sum([*parts, *level]) if len(parts) + len(level) > 1 else (parts or level)[0]
             case Combination(constant, pairs):
                 parts = [self._rational(q) * self._term(item) for q, item in pairs]
                 return z3.Sum([*parts, self._rational(constant)])

@@ -13,8 +13,8 @@ from tpsym.polyhedra.translate import to_text
 from tpsym.polyhedra.trees import Combination, Condition, Expression, combination, compare, min_of
 
 MIRRORED = {"==": "==", "!=": "!=", ">=": "<=", ">": "<"}
-MOST_LEFT_OVER = 2
-"""Inequalities are brought together if each has at most so many terms of its own."""
+MOST_LEFT_OVER = (1, 2)
+"""Inequalities are brought together if each has at most so many terms of its own: first one, then two."""
 JOIN = len(" and ")
 
 
@@ -63,24 +63,22 @@ def _flat(expression: Expression) -> tuple[Fraction, list[tuple[Fraction, Expres
 
 
 def folded(op: str, forms: Iterable[Form]) -> tuple[Condition, ...]:
-    """``form op 0`` for all forms, op ``>=`` or ``>``; what shares most terms is one with a minimum if that is shorter."""
+    """``form op 0`` for all forms, op ``>=`` or ``>``; what shares most terms is one with a minimum if shorter."""
     left = [Sum(form.constant, frozenset((variable(name), q) for name, q in form.terms)) for form in forms]
-    while True:
-        best = min(_proposals(op, left), default=None, key=lambda found: (found[0], found[1]))
-        if best is None or best[0] >= 0:
-            break
-        gone = set(best[2])
-        left = [item for item in left if item not in gone] + [best[3]]
+    for most in MOST_LEFT_OVER:
+        while proposals := [found for found in _proposals(op, left, most) if found[0] < 0]:
+            _, _, group, joined = min(proposals, key=lambda found: found[:2])
+            left = [item for item in left if item not in group] + [joined]
     return tuple(written(op, item.expression()) for item in left)
 
 
-def _proposals(op: str, items: Sequence[Sum]) -> list[tuple[int, str, tuple[Sum, ...], Sum]]:
-    """What is gained in length by each way to join some items, and how."""
+def _proposals(op: str, items: Sequence[Sum], most: int) -> list[tuple[int, str, tuple[Sum, ...], Sum]]:
+    """By how much the text grows with each way to join some items, the text, the items and what they become."""
     shared = dict.fromkeys(a.parts & b.parts for a, b in combinations(items, 2))
     lengths = {item: len(_text(op, item)) for item in items}
     found = []
-    for common in sorted(filter(None, shared), key=lambda parts: sorted(map(str, parts))):
-        group = tuple(item for item in items if common <= item.parts and _is_plain(item.parts - common))
+    for common in filter(None, shared):
+        group = tuple(item for item in items if common <= item.parts and _is_plain(item.parts - common, most))
         if len(group) > 1:
             joined = _joined(common, group)
             text = _text(op, joined)
@@ -89,13 +87,13 @@ def _proposals(op: str, items: Sequence[Sum]) -> list[tuple[int, str, tuple[Sum,
     return found
 
 
-def _is_plain(rest: frozenset[tuple[Expression, Fraction]]) -> bool:
-    return len(rest) <= MOST_LEFT_OVER and all(isinstance(part, Form) for part, _ in rest)
+def _is_plain(rest: frozenset[tuple[Expression, Fraction]], most: int) -> bool:
+    return len(rest) <= most and all(isinstance(part, Form) for part, _ in rest)
 
 
 def _joined(common: frozenset[tuple[Expression, Fraction]], group: Sequence[Sum]) -> Sum:
-    levels = {item.constant for item in group}
-    level = levels.pop() if len(levels) == 1 else Fraction(0)
+    levels = [item.constant for item in group]
+    level = max(levels, key=lambda value: (levels.count(value), value))
     smallest = min_of(Sum(item.constant - level, item.parts - common).expression() for item in group)
     inner = dict(common)
     if isinstance(smallest, Form):

@@ -17,18 +17,17 @@ MOST_PIECES = 2_000
 Clause = frozenset[Literal]
 
 
-def pieces(condition: Condition, *, effort: int = EFFORT) -> tuple[Polyhedron, ...]:
+def pieces(condition: Condition, *, most: int = MOST_PIECES, effort: int = EFFORT) -> tuple[Polyhedron, ...]:
     """Polyhedra, minimal, none empty, none inside another one, whose union is where the condition holds.
 
     They lie in the space of all its variables. Those of higher dimension come first.
 
     Raises:
-        Undecided: the work allowed did not suffice.
+        Undecided: the work allowed did not suffice, or there are more than ``most`` alternatives on the way.
     """
     names = in_order(variables_of(condition))
-    bodies = dict.fromkeys(
-        _polyhedron(clause, names).minimal(effort=effort) for clause in _clauses(normal(condition), effort=effort)
-    )
+    clauses = _clauses(normal(condition), most=most, effort=effort)
+    bodies = dict.fromkeys(_polyhedron(clause, names).minimal(effort=effort) for clause in clauses)
     ordered = sorted(bodies, key=lambda body: (-body.dimension, str(body)))
     kept: list[Polyhedron] = []
     for body in ordered:
@@ -45,7 +44,7 @@ def _polyhedron(clause: Clause, names: tuple[str, ...]) -> Polyhedron:
     )
 
 
-def _clauses(tree: Normal, *, effort: int) -> list[Clause]:
+def _clauses(tree: Normal, *, most: int, effort: int) -> list[Clause]:
     """Conjunctions of literals, each true somewhere, whose disjunction is the tree."""
     possible: dict[Clause, bool] = {}
 
@@ -70,6 +69,8 @@ def _clauses(tree: Normal, *, effort: int) -> list[Clause]:
                 possible[clause] = Solver(*map(condition_of, ordered), effort=effort).check()
             if possible[clause]:
                 kept.append(clause)
+        if len(kept) > most:
+            raise Undecided("too many alternatives")
         return kept
 
     return grown(tree, [frozenset()])
@@ -81,6 +82,4 @@ def _largest(clauses: Iterable[Clause]) -> list[Clause]:
     for clause in sorted(dict.fromkeys(clauses), key=len):
         if not any(other <= clause for other in kept):
             kept.append(clause)
-    if len(kept) > MOST_PIECES:
-        raise Undecided("too many alternatives")
     return kept

@@ -32,8 +32,8 @@ from tpsym.polyhedra.trees import (
     negation,
 )
 
-MOST_ALTERNATIVES = 24
-"""Unions of more polyhedra are not written as such."""
+MOST_ALTERNATIVES = 12
+"""With more, what is no polyhedron is not written as a union of polyhedra."""
 
 
 def readable(
@@ -80,11 +80,9 @@ def _is_convex(tree: Normal) -> bool:
 
 def _union(condition: Condition, eliminate: Sequence[str], *, fold: bool, effort: int) -> Condition:
     """What all the polyhedra share, and the alternatives."""
-    found = pieces(condition, effort=effort)
+    found = pieces(condition, most=MOST_ALTERNATIVES, effort=effort)
     if not found:
         return FALSE
-    if len(found) > MOST_ALTERNATIVES:
-        raise Undecided("too many alternatives")
     candidates = () if eliminate else tuple(_forms(normal(condition)))
     systems = [_shortest(body, candidates, eliminate) for body in found]
     first, *rest = systems
@@ -177,8 +175,11 @@ def _simplified(condition: Condition, context: Sequence[Condition], *, effort: i
         case And(items):
             return all_of(_simplified_all(items, context, effort=effort))
         case Or(items):
-            denied = _simplified_all([negation(item) for item in items], context, effort=effort)
-            return any_of(map(negation, denied))
+            done: list[Condition] = []
+            for i, item in enumerate(items):
+                denied = map(negation, (*done, *items[i + 1 :]))
+                done.append(_simplified(item, (*context, *denied), effort=effort))
+            return any_of(done)
         case Not(And() | Or() as inner):
             return negation(_simplified(inner, context, effort=effort))
         case Not(Compare(op, left, right)):

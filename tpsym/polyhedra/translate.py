@@ -101,8 +101,8 @@ def condition_to_sympy(condition: Condition, symbols: Mapping[str, sp.Symbol]) -
 def expression_text(expression: Expression) -> str:
     """``min(x, y) + 2*a[1] - 1/2``."""
     match expression:
-        case Form():
-            return str(expression)
+        case Form(constant, terms):
+            return _sum_text(constant, [(q, name) for name, q in terms])
         case MaxOf(items):
             return f"max({', '.join(map(expression_text, items))})"
         case MinOf(items):

@@ -178,6 +178,9 @@ def any_of(items: Iterable[Condition]) -> Condition:
 
 
 def negation(item: Condition) -> Condition:
+    """Its contrary, a comparison turned round."""
+    if isinstance(item, Compare):
+        return Compare(OPPOSITE[item.op], item.left, item.right)
     if isinstance(item, Constant):
         return Constant(not item.value)
     return item.item if isinstance(item, Not) else Not(item)
