@@ -1,0 +1,67 @@
+"""Scaling exponents of a network in a file: the entry to :mod:`tpsym.scaling`."""
+
+from __future__ import annotations
+
+from sympy import Expr
+
+from tpsym.errors import Span, fail
+from tpsym.program.arithmetic import plain
+from tpsym.program.calls import run
+from tpsym.program.scope import Context
+from tpsym.program.values import Data, Family, Function, Scalar, Value, describe
+from tpsym.scaling.mup import Gauge, MaximalUpdate
+from tpsym.scaling.mup import maximal_update as solved
+from tpsym.scaling.regimes import Scaling
+from tpsym.scaling.setup import read
+from tpsym.scaling.updates import Alignment
+from tpsym.transform.optimizers import Optimizer
+
+
+def analyse(
+    context: Context, function: Function, optimizer: Optimizer, span: Span, *, alignment: Alignment = "worst"
+) -> Scaling:
+    """The exponents of a network under an optimizer, at the first inputs of the file that fit it.
+
+    Raises:
+        TpError: the network has no scalar output or no inputs fit; see :func:`tpsym.scaling.setup.read`.
+    """
+    return Scaling(read(context, output(context, function, span), optimizer, span, alignment=alignment), optimizer)
+
+
+def maximal_update(
+    context: Context, function: Function, optimizer: Optimizer, span: Span, *, multipliers: Gauge = "one"
+) -> MaximalUpdate:
+    """The maximal update parametrisation of a network for an optimizer.
+
+    Raises:
+        TpError: as :func:`analyse`, and where there is none.
+    """
+    return solved(context, output(context, function, span), optimizer, span, multipliers=multipliers)
+
+
+def output(context: Context, function: Function, span: Span) -> Expr:
+    """The output of a network at the declared inputs, in the order of the file."""
+    count = len(function.definition.parameters)
+    given = inputs(context)
+    if not given:
+        raise fail("no-inputs", f"the file declares no inputs for {function.name}", span, fix="input x: (d)")
+    arguments = tuple(given[i % len(given)] for i in range(count))
+    value = plain(context, run(context, function, arguments, span).result(function, span), span)
+    if not isinstance(value, Scalar):
+        what = f"{function.name} returns {describe(value)}; training needs a scalar output"
+        raise fail("scalar-expected", what, span, fix="add a readout: return v @ … with weight v: (1, n)")
+    return value.expr
+
+
+def inputs(context: Context) -> list[Value]:
+    """The declared data points and families of data points, in the order of the file."""
+    return [v for v in context.scope.names.values() if isinstance(v, Data) or _is_data_family(v)]
+
+
+def _is_data_family(value: Value) -> bool:
+    return isinstance(value, Family) and bool(value.members) and all(
+        isinstance(v, Data) for v in value.members.values()
+    )
+
+
+__all__ = ["MaximalUpdate", "Scaling", "analyse", "inputs", "maximal_update", "output"]

@@ -1,0 +1,244 @@
+r"""The maximal update parametrisation, solved from the constraints of one network under one optimizer.
+
+Multiplier :math:`n^{-a}`, initial entries of deviation :math:`n^{-b}` and learning rate :math:`n^{-c}` of every
+array are unknown. Wanted is the stable parametrisation in which the update of every array moves what the array gives by
+order one, and every array begins as large as that allows (Yang and Hu, Tensor Programs IV, Definitions 5.2 and 5.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Literal
+
+from sympy import Expr, S
+
+from tpsym.errors import Span, fail
+from tpsym.polyhedra.conditions import Condition, all_of, compare, max_of, satisfiable, to_text
+from tpsym.polyhedra.forms import Form, linear, variable
+from tpsym.polyhedra.pieces import pieces
+from tpsym.polyhedra.polyhedron import Polyhedron
+from tpsym.program.instructions import Moment
+from tpsym.program.scope import Context
+from tpsym.scaling.arrays import Array, Solved
+from tpsym.scaling.interpret import Pass
+from tpsym.scaling.regimes import NOUGHT, Scaling
+from tpsym.scaling.setup import read
+from tpsym.scaling.training import own_updates
+from tpsym.scaling.updates import Alignment
+from tpsym.transform.optimizers import Optimizer
+
+Role = Literal["input", "hidden", "output", "vector", "scalar"]
+Gauge = Literal["one", "unit_readout", "equal_variance"]
+"""Which of the equivalent forms is given (Yang et al., Tensor Programs V): all multipliers one (table 3), readouts with
+entries of order one (table 8), all entries of variance 1/n (table 9)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The exponents of one array: multiplier, deviation of its entries, learning rate; weight decay and ε as they have
+    to go with these. ``initial`` and ``update`` are the equations that decide, before numbers are put in."""
+
+    array: str
+    role: Role
+    multiplier: Fraction
+    std: Fraction
+    lr: Fraction
+    decay: Fraction
+    eps: Fraction
+    initial: str
+    update: str
+
+
+@dataclass(frozen=True)
+class MaximalUpdate:
+    """The maximal update parametrisation: ``rows`` by array, ``values`` of the program's own exponents."""
+
+    rows: tuple[Row, ...]
+    values: Mapping[str, Fraction]
+    scaling: Scaling
+
+    def row(self, name: str) -> Row:
+        """The row of an array.
+
+        Raises:
+            KeyError: there is no such trained array.
+        """
+        return {r.array: r for r in self.rows}[name]
+
+    def std(self, name: str) -> Fraction:
+        return self.row(name).std
+
+    def multiplier(self, name: str) -> Fraction:
+        return self.row(name).multiplier
+
+    def lr(self, name: str) -> Fraction:
+        return self.row(name).lr
+
+    def decay(self, name: str) -> Fraction:
+        return self.row(name).decay
+
+    def eps(self, name: str) -> Fraction:
+        return self.row(name).eps
+
+    def value(self, parameter: str) -> Fraction:
+        """The exponent that a parameter of the program has to be."""
+        return self.values[parameter]
+
+
+def unknown(kind: str, array: str) -> Form:
+    """The exponent a, b or c of an array as an unknown."""
+    return variable(f"{kind}({array})")
+
+
+def unknowns(context: Context) -> dict[str, Solved]:
+    """Every trained array with unknown exponents."""
+    return {
+        t.name: Solved(-unknown("a", t.name), -unknown("b", t.name), -unknown("c", t.name)) for t in context.trained
+    }
+
+
+def maximal_update(
+    context: Context,
+    output: Expr,
+    optimizer: Optimizer,
+    span: Span,
+    *,
+    multipliers: Gauge = "one",
+    alignment: Alignment = "worst",
+) -> MaximalUpdate:
+    """The maximal update parametrisation of a network.
+
+    Raises:
+        TpError: ``no-maximal-update`` if not all arrays can be updated maximally at once, ``not-unique`` if the
+            constraints leave a choice.
+    """
+    bare = replace(optimizer, eps=S.Zero, epsilons={}, decay=S.Zero, decays={})
+    run = read(context, output, bare, span, alignment=alignment, solved=unknowns(context))
+    scaling = Scaling(run, optimizer)
+    arrays = run.setting.arrays
+    stable = [condition for _, condition in scaling.constraints]
+    maximal = [_maximal(scaling, a) for a in arrays]
+    gauge = [compare("==", f, NOUGHT) for f in _gauge(context, arrays, multipliers)]
+    found = _optimum(all_of([*stable, *maximal, *gauge]), arrays)
+    if found is None:
+        raise _impossible(scaling, stable, maximal, span)
+    rows = tuple(_row(scaling, a, found) for a in arrays)
+    own = {name for a in arrays for name in (f"a({a.name})", f"b({a.name})", f"c({a.name})")}
+    return MaximalUpdate(rows, {v: q for v, q in found.items() if v not in own}, scaling)
+
+
+def _maximal(scaling: Scaling, array: Array) -> Condition:
+    """The update of an array moves what it gives by order one."""
+    forms = sorted(own_updates(scaling.run, array), key=str)
+    return compare("==", max_of(forms), NOUGHT)
+
+
+def role_of(context: Context, array: Array) -> Role:
+    """What an array is, by its sizes and by how what it gives is read."""
+    if array.kind == "scalar":
+        return "scalar"
+    if array.kind == "matrix" and array.rows and array.columns:
+        return "hidden"
+    nodes = [k for k, _ in context.input_families.get(array.name, [])] if array.node is None else [array.node]
+    readers = [context.builder[k] for node in nodes for k in context.builder.graph.successors(node)]
+    contracted = array.kind == "vector" and any(isinstance(i, Moment) and i.dimension is not None for i in readers)
+    return "output" if contracted else "input" if array.kind == "input" else "vector"
+
+
+def _gauge(context: Context, arrays: Iterable[Array], multipliers: Gauge) -> list[Form]:
+    """What fixes the choice among equivalent forms: one equation an array."""
+    half = Fraction(1, 2)
+    found = []
+    for array in arrays:
+        output = role_of(context, array) == "output"
+        if multipliers == "equal_variance":
+            found.append(unknown("b", array.name) - half)
+        elif multipliers == "unit_readout" and output:
+            found.append(unknown("b", array.name))
+        else:
+            found.append(unknown("a", array.name))
+    return found
+
+
+def _optimum(condition: Condition, arrays: Sequence[Array]) -> dict[str, Fraction] | None:
+    """The point where initial sizes, then the program's own exponents, are as large as they can be."""
+    own = {f"{kind}({a.name})" for a in arrays for kind in "abc"}
+    start = linear(0, [(f"{kind}({a.name})", Fraction(1)) for a in arrays for kind in "ab"])
+    best: tuple[Fraction, Polyhedron] | None = None
+    for piece in pieces(condition):
+        # exponents that the program writes out are zero where a symmetry leaves them free
+        section = piece.quotient(sorted(set(piece.variables) - own)).polyhedron
+        least = section.minimum(start)
+        if isinstance(least, Fraction) and (best is None or least < best[0]):
+            best = (least, section)
+    if best is None:
+        return None
+    body = best[1].intersection(Polyhedron((start - best[0],), ()))
+    for name in sorted(body.variables, key=lambda v: (v in own, v)):
+        least = body.minimum(variable(name))
+        if not isinstance(least, Fraction):
+            return None
+        body = body.intersection(Polyhedron((variable(name) - least,), ()))
+    point = body.interior_point()
+    return None if point is None else dict(point)
+
+
+def _impossible(scaling: Scaling, stable: list[Condition], maximal: list[Condition], span: Span) -> Exception:
+    """Which arrays cannot be updated maximally, or which constraint cannot be met at all."""
+    if satisfiable(all_of(stable)) is None:
+        for k in range(1, len(stable) + 1):
+            if satisfiable(all_of(stable[:k])) is None:
+                constraint = scaling.constraints[k - 1][0]
+                what = f"no parametrisation is stable: at {constraint.when} {_named(scaling, constraint.what)} "
+                what += f"would need {to_text(stable[k - 1])}"
+                return fail("no-maximal-update", what, span)
+    left = [a.name for a, m in zip(scaling.run.setting.arrays, maximal, strict=True)
+            if satisfiable(all_of([*stable, m])) is None]
+    which = ", ".join(left) if left else "all arrays at once"
+    return fail("no-maximal-update", f"no stable parametrisation updates {which} maximally", span)
+
+
+def _named(scaling: Scaling, expr: Expr) -> str:
+    context = scaling.run.setting.context
+    program = context.builder.program()
+    text = str(expr)
+    for s in sorted(expr.free_symbols, key=lambda s: -len(s.name)):
+        if s in context.nodes:
+            text = text.replace(s.name, program.label(context.nodes[s]))
+    return text.replace("**", "^")
+
+
+def _row(scaling: Scaling, array: Array, point: Mapping[str, Fraction]) -> Row:
+    a, b, c = (point.get(f"{kind}({array.name})", Fraction(0)) for kind in "abc")
+    own = sorted(own_updates(scaling.run, array), key=str)
+    tight = next((f for f in own if f.value({**dict.fromkeys(f.variables, Fraction(0)), **point}) == 0), None)
+    return Row(
+        array.name, role_of(scaling.run.setting.context, array), -a, -b, -c,
+        c, _gradient_size(scaling, array, point), _initial_equation(scaling, array), f"{tight} = 0" if tight else "",
+    )
+
+
+def _initial_equation(scaling: Scaling, array: Array) -> str:
+    """The equation or bound of initialisation that holds the array's own deviation."""
+    name = f"b({array.name})"
+    for constraint, _ in scaling.constraints:
+        for form in constraint.size:
+            if constraint.when == "initialisation" and form.coefficient(name):
+                return f"{form} {'=' if constraint.equal else '<='} 0"
+    return ""
+
+
+def _gradient_size(scaling: Scaling, array: Array, point: Mapping[str, Fraction]) -> Fraction:
+    """The exponent of the entries of the gradient, which ε has to follow."""
+    run = scaling.run
+    sizes = [
+        form.value({**dict.fromkeys(form.variables, Fraction(0)), **point})
+        for use in run.setting.uses[array.name]
+        for form in run.setting.rules.gradient(array, Pass(run.setting, run.known, run.last.values).outer(use))
+    ]
+    return max(sizes)
+
+
+__all__ = ["Gauge", "MaximalUpdate", "Row", "maximal_update", "role_of", "unknowns"]

@@ -1,0 +1,65 @@
+"""From a network to what is read in sizes: its forward and backward pass, its arrays, where they act."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sympy import Expr
+
+from tpsym.errors import Span, fail
+from tpsym.program.instructions import Matrix
+from tpsym.program.scope import Context
+from tpsym.scaling.arrays import Solved, arrays_of, power, uses_of
+from tpsym.scaling.interpret import Setting
+from tpsym.scaling.sizes import Known
+from tpsym.scaling.training import Run, trained
+from tpsym.scaling.updates import Alignment, Rules
+from tpsym.transform.backward import Gradients, backward
+from tpsym.transform.optimizers import Optimizer
+
+
+def read(
+    context: Context,
+    output: Expr,
+    optimizer: Optimizer,
+    span: Span,
+    *,
+    alignment: Alignment = "worst",
+    solved: Mapping[str, Solved] | None = None,
+) -> Run:
+    """The sizes of everything in a network with this output, before and in training.
+
+    ``solved`` replaces the exponents of arrays by unknowns.
+
+    Raises:
+        TpError: there is nothing to train, an exponent is not linear in the parameters, or the sizes do not close.
+    """
+    used = {context.nodes[s] for s in output.free_symbols if s in context.nodes}
+    gradients = backward(context, output)
+    forward = [k for k in context.builder.program().ancestors(used) if not isinstance(context.builder[k], Matrix)]
+    arrays = tuple(
+        a for a in arrays_of(context, optimizer, solved=solved) if uses_of(context, a, gradients)
+    )
+    if not arrays:
+        raise fail("nothing-to-train", "the output does not depend on any trained array", span, fix="declare a weight")
+    known = Known()
+    setting = Setting(
+        context, (output,), tuple(forward), _backward_only(context, gradients, frozenset(forward)), arrays,
+        {a.name: uses_of(context, a, gradients) for a in arrays},
+        Rules(optimizer.rule, power(gradients.scale, context.n), alignment, known),
+    )
+    return trained(setting, init_only=_init_only(context, solved), span=span)
+
+
+def _backward_only(context: Context, gradients: Gradients, forward: frozenset[int]) -> tuple[int, ...]:
+    adjoints = (*gradients.vectors.values(), *gradients.scalars.values())
+    wanted = {context.nodes[s] for e in adjoints for s in e.free_symbols if s in context.nodes}
+    ancestors = context.builder.program().ancestors(wanted)
+    return tuple(k for k in ancestors if k not in forward and not isinstance(context.builder[k], Matrix))
+
+
+def _init_only(context: Context, solved: Mapping[str, Solved] | None) -> frozenset[str]:
+    """The parameters that are exponents of initial entries: equations are solved for these first."""
+    if solved is not None:
+        return frozenset().union(*(s.deviation.variables for s in solved.values()))
+    return frozenset().union(*(power(t.variance, context.n).variables for t in context.trained))
