@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tpsym.polyhedra.decide import Decision, Solver, Unbounded, Undecided, equivalent, implied, satisfiable
+from tpsym.polyhedra.decide import Decision, Solver, Unbounded, Undecided, equivalent, implied, impossible, satisfiable
 from tpsym.polyhedra.optimum import maximum, minimum
 from tpsym.polyhedra.translate import condition_to_sympy, expression_text, from_sympy, to_sympy, to_text
 from tpsym.polyhedra.trees import (
@@ -68,6 +68,7 @@ __all__ = [
     "iff",
     "implied",
     "implies",
+    "impossible",
     "max_of",
     "maximum",
     "min_of",

@@ -71,6 +71,7 @@ class Solver:
         self._effort = effort
         self._solver.set("rlimit", effort)
         self._reals: dict[str, Any] = {}
+        self._rationals: dict[Fraction, Any] = {}
         self._multiples: dict[tuple[str, Fraction], Any] = {}
         for condition in conditions:
             self.add(condition)
@@ -135,7 +136,9 @@ class Solver:
         return self._z3.BoolVal(value, self._context)
 
     def _rational(self, value: Fraction) -> Any:
-        return self._z3.RatVal(value.numerator, value.denominator, self._context)
+        if value not in self._rationals:
+            self._rationals[value] = self._z3.RealVal(str(value), self._context)
+        return self._rationals[value]
 
     def _real(self, name: str) -> Any:
         if name not in self._reals:
@@ -219,6 +222,14 @@ def _checked(solver: Solver, switch: Any) -> bool:
 
 def _is(name: str, value: Fraction) -> Condition:
     return Compare("==", linear(0, [(name, Fraction(1))]), number(value))
+
+
+def impossible(condition: Condition, *, effort: int = EFFORT) -> bool | None:
+    """Whether the condition holds nowhere; None: undecided."""
+    try:
+        return not Solver(condition, effort=effort).check()
+    except Undecided:
+        return None
 
 
 # --- decisions -------------------------------------------------------------------------------------

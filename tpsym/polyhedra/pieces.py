@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from tpsym.polyhedra.decide import EFFORT, Solver, Undecided
-from tpsym.polyhedra.elimination import in_order
+from tpsym.polyhedra.elimination import in_order, sorting_key
 from tpsym.polyhedra.normal import AllOf, AnyOf, Literal, Normal, normal
 from tpsym.polyhedra.polyhedron import Polyhedron
 from tpsym.polyhedra.redundancy import condition as condition_of
@@ -26,34 +27,61 @@ def pieces(condition: Condition, *, most: int = MOST_PIECES, effort: int = EFFOR
         Undecided: the work allowed did not suffice, or there are more than ``most`` alternatives on the way.
     """
     names = in_order(variables_of(condition))
-    clauses = _clauses(normal(condition), most=most, effort=effort)
-    bodies = dict.fromkeys(_polyhedron(clause, names).minimal(effort=effort) for clause in clauses)
-    ordered = sorted(bodies, key=lambda body: (-body.dimension, str(body)))
-    kept: list[Polyhedron] = []
-    for body in ordered:
-        if not any(other.covers(body, effort=effort) for other in kept):
-            kept = [other for other in kept if not body.covers(other, effort=effort)]
-            kept.append(body)
-    return tuple(kept)
+    systems = _Systems(effort)
+    kept: list[Clause] = []
+    for clause in sorted(_clauses(normal(condition), systems, most=most), key=len):
+        if not any(systems.covers(other, clause) for other in kept):
+            kept = [other for other in kept if not systems.covers(clause, other)]
+            kept.append(clause)
+    bodies = [_polyhedron(clause, names).minimal(effort=effort) for clause in kept]
+    return tuple(sorted(bodies, key=lambda body: (-body.dimension, str(body))))
+
+
+class _Systems:
+    """Conjunctions of literals asked about together: each literal is handed to the solver once."""
+
+    def __init__(self, effort: int) -> None:
+        self._solver = Solver(effort=effort)
+        self._switches: dict[Literal, Any] = {}
+        self._possible: dict[Clause, bool] = {}
+
+    def possible(self, clause: Clause) -> bool:
+        """Whether a point satisfies all literals."""
+        if clause not in self._possible:
+            switches = [self._switch(literal) for literal in sorted(clause, key=_literal_key)]
+            self._possible[clause] = self._solver.check(*switches)
+        return self._possible[clause]
+
+    def covers(self, outer: Clause, inner: Clause) -> bool:
+        """Whether all points of the second satisfy the first."""
+        return not any(self.possible(inner | {Literal(-i.form, not i.strict)}) for i in outer - inner)
+
+    def _switch(self, literal: Literal) -> Any:
+        if literal not in self._switches:
+            self._switches[literal] = self._solver.switch(len(self._switches), condition_of(literal))
+        return self._switches[literal]
+
+
+def _literal_key(literal: Literal) -> tuple[object, ...]:
+    return sorting_key(literal.form), literal.strict
 
 
 def _polyhedron(clause: Clause, names: tuple[str, ...]) -> Polyhedron:
-    literals = sorted(clause, key=lambda literal: str(literal.form))
+    literals = sorted(clause, key=_literal_key)
     return Polyhedron(
         (), tuple(i.form for i in literals if not i.strict), tuple(i.form for i in literals if i.strict), names
     )
 
 
-def _clauses(tree: Normal, *, most: int, effort: int) -> list[Clause]:
+def _clauses(tree: Normal, systems: _Systems, *, most: int) -> list[Clause]:
     """Conjunctions of literals, each true somewhere, whose disjunction is the tree."""
-    possible: dict[Clause, bool] = {}
 
     def grown(tree: Normal, bases: list[Clause]) -> list[Clause]:
         match tree:
             case Literal():
                 return feasible(base | {tree} for base in bases)
             case AnyOf(items):
-                return _largest(clause for item in items for clause in grown(item, bases))
+                return bounded(_largest(clause for item in items for clause in grown(item, bases)))
             case AllOf(items):
                 literals = frozenset(item for item in items if isinstance(item, Literal))
                 found = feasible(base | literals for base in bases)
@@ -62,16 +90,12 @@ def _clauses(tree: Normal, *, most: int, effort: int) -> list[Clause]:
                 return found
 
     def feasible(clauses: Iterable[Clause]) -> list[Clause]:
-        kept = []
-        for clause in _largest(clauses):
-            if clause not in possible:
-                ordered = sorted(clause, key=lambda literal: (str(literal.form), literal.strict))
-                possible[clause] = Solver(*map(condition_of, ordered), effort=effort).check()
-            if possible[clause]:
-                kept.append(clause)
-        if len(kept) > most:
+        return bounded([clause for clause in _largest(clauses) if systems.possible(clause)])
+
+    def bounded(clauses: list[Clause]) -> list[Clause]:
+        if len(clauses) > most:
             raise Undecided("too many alternatives")
-        return kept
+        return clauses
 
     return grown(tree, [frozenset()])
 

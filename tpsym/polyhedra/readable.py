@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from tpsym.polyhedra.decide import EFFORT, Undecided, implied
+from tpsym.polyhedra.decide import EFFORT, Undecided, impossible
 from tpsym.polyhedra.elimination import in_order, scaled, solved, sorting_key
 from tpsym.polyhedra.folding import folded, written
 from tpsym.polyhedra.forms import Form, number, variable
@@ -167,9 +167,9 @@ def _simplified_all(items: Sequence[Condition], context: Sequence[Condition], *,
 def _simplified(condition: Condition, context: Sequence[Condition], *, effort: int) -> Condition:
     """A condition equivalent to the given one where the context holds, without parts decided there."""
     premise = all_of(context)
-    if implied(premise, condition, effort=effort).holds:
+    if impossible(all_of((premise, negation(condition))), effort=effort):
         return TRUE
-    if implied(premise, negation(condition), effort=effort).holds:
+    if impossible(all_of((premise, condition)), effort=effort):
         return FALSE
     match condition:
         case And(items):
@@ -193,8 +193,8 @@ def _simplified(condition: Condition, context: Sequence[Condition], *, effort: i
 def _one_sided(op: str, gap: Expression, premise: Condition, *, effort: int) -> Condition:
     """``gap op 0`` as people write it; ``!=`` as ``>`` or ``<`` where the premise leaves no other."""
     if op == "!=":
-        for side in (">", "<"):
-            if implied(premise, compare(f"{side}=", gap, number(0)), effort=effort).holds:
+        for side, other in ((">", "<"), ("<", ">")):
+            if impossible(all_of((premise, compare(other, gap, number(0)))), effort=effort):
                 return _one_sided(side, gap, premise, effort=effort)
     if op in ("<=", "<"):
         return written({"<=": ">=", "<": ">"}[op], combination(0, ((-1, gap),)))
