@@ -89,6 +89,18 @@ class Setting:
         return frozenset(k for k in vectors if self.program[k].family not in self.context.input_families)  # type: ignore[union-attr]
 
     @cached_property
+    def behind(self) -> frozenset[Source]:
+        """Every array that the network or its gradients are computed from."""
+        found: set[Source] = set()
+        for node in self.program.ancestors((*self.forward, *self.backward)):
+            instruction = self.program[node]
+            if isinstance(instruction, Matrix):
+                found.add(node)
+            elif isinstance(instruction, Vector):
+                found.add(instruction.family)
+        return frozenset(found)
+
+    @cached_property
     def in_forward(self) -> frozenset[int]:
         return frozenset(self.forward)
 
@@ -123,7 +135,8 @@ class Pass:
         if self.before is None:
             self.values[node] = Pair(found.initial, {})
         else:
-            change = unsymmetric(found.change if node in self.setting.in_forward else untagged(found.change))
+            change = found.change if node in self.setting.in_forward else untagged(found.change)
+            change = unsymmetric(change, self.setting.behind)
             self.values[node] = Pair(self.known.pruned(found.initial), self.known.pruned(change))
 
     def _read(self, node: int) -> Pair:

@@ -15,10 +15,18 @@ from typing import Literal
 from sympy import Expr, S
 
 from tpsym.errors import Span, fail
-from tpsym.polyhedra.conditions import Condition, all_of, compare, max_of, satisfiable, to_text
-from tpsym.polyhedra.forms import Form, linear, variable
-from tpsym.polyhedra.pieces import pieces
-from tpsym.polyhedra.polyhedron import Polyhedron
+from tpsym.polyhedra.conditions import (
+    Condition,
+    all_of,
+    compare,
+    max_of,
+    minimum,
+    satisfiable,
+    substitute,
+    to_text,
+    variables_of,
+)
+from tpsym.polyhedra.forms import Form, linear, number, variable
 from tpsym.program.instructions import Moment
 from tpsym.program.scope import Context
 from tpsym.scaling.arrays import Array, Solved
@@ -163,26 +171,29 @@ def _gauge(context: Context, arrays: Iterable[Array], multipliers: Gauge) -> lis
 
 
 def _optimum(condition: Condition, arrays: Sequence[Array]) -> dict[str, Fraction] | None:
-    """The point where initial sizes, then the program's own exponents, are as large as they can be."""
+    """The point where the program's own exponents, then initial sizes, then the rest are as large as they can be."""
     own = {f"{kind}({a.name})" for a in arrays for kind in "abc"}
     start = linear(0, [(f"{kind}({a.name})", Fraction(1)) for a in arrays for kind in "ab"])
-    best: tuple[Fraction, Polyhedron] | None = None
-    for piece in pieces(condition):
-        # exponents that the program writes out are zero where a symmetry leaves them free
-        section = piece.quotient(sorted(set(piece.variables) - own)).polyhedron
-        least = section.minimum(start)
-        if isinstance(least, Fraction) and (best is None or least < best[0]):
-            best = (least, section)
-    if best is None:
-        return None
-    body = best[1].intersection(Polyhedron((start - best[0],), ()))
-    for name in sorted(body.variables, key=lambda v: (v in own, v)):
-        least = body.minimum(variable(name))
-        if not isinstance(least, Fraction):
+    names = sorted(variables_of(condition), key=lambda v: (v in own, v))
+    goals = [*(variable(v) for v in names if v not in own), start, *(variable(v) for v in names if v in own)]
+    point: dict[str, Fraction] = {}
+    for goal in goals:
+        rest = goal.substitute({v: number(q) for v, q in point.items()})
+        if rest.is_constant:
+            continue
+        least = minimum(rest, condition)
+        if least is None:
             return None
-        body = body.intersection(Polyhedron((variable(name) - least,), ()))
-    point = body.interior_point()
-    return None if point is None else dict(point)
+        if not isinstance(least, Fraction):
+            # a symmetry leaves it free: as the program has it if it were not there
+            least = Fraction(0)
+        if len(rest.terms) == 1:
+            ((name, q),) = rest.terms
+            point[name] = (least - rest.constant) / q
+            condition = substitute(condition, {name: number(point[name])})
+        else:
+            condition = all_of([condition, compare("==", rest, number(least))])
+    return point
 
 
 def _impossible(scaling: Scaling, stable: list[Condition], maximal: list[Condition], span: Span) -> Exception:

@@ -107,11 +107,11 @@ def untagged(parts: Parts) -> dict[Signature, Size]:
     return found
 
 
-def unsymmetric(parts: Parts) -> dict[Signature, Size]:
-    """Changes, which have no symmetry left in what they depend on: their orders have different parities."""
+def unsymmetric(parts: Parts, behind: frozenset[Source]) -> dict[Signature, Size]:
+    """Changes, which know all that is behind the network and its gradients and have no symmetry left in it."""
     found: dict[Signature, Size] = {}
     for s, size in parts.items():
-        key = Signature(frozenset(), s.odd | s.mixed, s.tag)
+        key = Signature(frozenset(), behind, s.tag)
         found[key] = found.get(key, NOTHING) | size
     return found
 
