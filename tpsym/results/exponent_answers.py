@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sympy as sp
 from sympy import Expr, Integer, Rational, Symbol
 
 from tpsym.errors import Span, TpError, fail
-from tpsym.polyhedra.conditions import And, Compare, Constant, Not, Or
+from tpsym.polyhedra.conditions import And, Compare, Constant, Not, Or, any_of
 from tpsym.polyhedra.conditions import Condition as Exact
 from tpsym.polyhedra.conditions import Expression as Piecewise
-from tpsym.polyhedra.forms import Form, number
 from tpsym.polyhedra.translate import to_sympy, to_text
 from tpsym.program.arithmetic import plain
 from tpsym.program.evaluate import evaluate
@@ -32,19 +31,21 @@ from tpsym.program.values import (
     describe,
 )
 from tpsym.results.answers import Answer
+from tpsym.results.exponents import MaximalUpdate, Scaling, analyse, maximal_update
 from tpsym.results.optimizer_values import KINDS, one_array
-from tpsym.results.reasons import reasons, stand_in
+from tpsym.results.reasons import NoLimit, reasons, stand_in
+from tpsym.scaling.mup import Gauge
+from tpsym.scaling.updates import Alignment
 from tpsym.syntax import tree
 
 if TYPE_CHECKING:
-    from tpsym.results.exponents import MaximalUpdate, Scaling
     from tpsym.results.questions import LimitQuestions
 
-ALIGNMENTS = ("worst", "everett_full", "none")
-MULTIPLIERS = ("one",)
+ALIGNMENTS: tuple[Alignment, ...] = ("worst", "everett_full", "none")
+MULTIPLIERS: tuple[Gauge, ...] = ("one", "unit_readout", "equal_variance")
 SIGNATURES = {
     "scaling": "scaling(f, sgd(lr = …)), and alignment = worst, everett_full or none",
-    "mup": "mup(f, adam)",
+    "mup": "mup(f, adam), and multipliers = one, unit_readout or equal_variance",
 }
 CONDITIONS = ("stable", "nontrivial", "feature_learning", "kernel_regime", "faithful", "region")
 SCALING = ("init", "update", "r", *CONDITIONS)
@@ -57,8 +58,6 @@ def ask_scaling(side: LimitQuestions, node: tree.Call, scope: Scope) -> Value:
     alignment = _word(node, "alignment", ALIGNMENTS)
 
     def content() -> Scaling:
-        from tpsym.results.exponents import analyse
-
         key = ("scaling", function, repr(optimizer.settings), alignment)
         if key not in side.exponents:
             with reasons(node.span):
@@ -80,8 +79,6 @@ def ask_mup(side: LimitQuestions, node: tree.Call, scope: Scope) -> Value:
     multipliers = _word(node, "multipliers", MULTIPLIERS)
 
     def content() -> MaximalUpdate:
-        from tpsym.results.exponents import maximal_update
-
         key = ("mup", function, repr(optimizer.settings), multipliers)
         if key not in side.exponents:
             with reasons(node.span):
@@ -116,7 +113,10 @@ def _subject(context: Context, node: tree.Call, scope: Scope) -> tuple[Function,
     return function, optimizer
 
 
-def _word(node: tree.Call, option: str, words: tuple[str, ...]) -> str:
+Word = TypeVar("Word", bound=str)
+
+
+def _word(node: tree.Call, option: str, words: tuple[Word, ...]) -> Word:
     """The word given for an option, the first of those there are where none is given."""
     assert isinstance(node.function, tree.Name)
     found = words[0]
@@ -124,9 +124,10 @@ def _word(node: tree.Call, option: str, words: tuple[str, ...]) -> str:
         if name != option:
             what = f"{node.function.text} has no setting {name}"
             raise fail("bad-option", what, value.span, expected=SIGNATURES[node.function.id])
-        if not isinstance(value, tree.Name) or value.id not in words:
+        named = [word for word in words if isinstance(value, tree.Name) and value.id == word]
+        if not named:
             raise fail("bad-option", f"{option} is a word", value.span, expected=" or ".join(words))
-        found = value.id
+        (found,) = named
     return found
 
 
@@ -155,7 +156,8 @@ def _scaling_attribute(side: LimitQuestions, content: Callable[[], Scaling], nam
     if name in ("init", "update"):
         return Method(name, lambda context, call, scope: _exponent(side, content, name, call, scope))
     if name == "r":
-        return Scalar(_dry(name) if side.dry else expression(side.context, content().r))
+        what = "no feature ever changes in training"
+        return Scalar(_dry(name) if side.dry else _present(side.context, content().r, what, place))
     if side.dry:
         # not zero: a condition that can be decided would be one that says something
         return Region(">=", (Scalar(_dry(name)), Scalar(Integer(1))), lambda: None)
@@ -179,13 +181,19 @@ def _exponent(
         if value.expr.free_symbols & context.nodes.keys() and not hidden:
             if side.dry:
                 return Scalar(_dry(f"{name} {value.expr}"))
-            dimension = value.dimension if isinstance(value, VectorValue) else None
             analysis = content()
             with reasons(node.span):
-                found = analysis.init if name == "init" else analysis.update
-                return Scalar(expression(context, found(value.expr, dimension)))
+                found = analysis.init(value.expr) if name == "init" else analysis.update(value.expr)
+            what = "it is zero at initialisation" if name == "init" else "it never changes in training"
+            return Scalar(_present(context, found, what, node.span))
     what = f".{name}(…) needs a vector or a scalar of the program, this is {describe(value)}"
     raise fail("vector-expected", what, place.span, expected="something like f.h[1](x) or f(x)")
+
+
+def _present(context: Context, value: Piecewise | None, what: str, span: Span) -> Expr:
+    if value is None:
+        raise NoLimit(f"there is no exponent: {what}", span)
+    return expression(context, value)
 
 
 def _solved(
@@ -196,10 +204,11 @@ def _solved(
     subject = _parameter(context, place, scope) if name == "value" else one_array(context, place, scope)
     if side.dry:
         return Scalar(_dry(f"{name} {subject}"))
-    with reasons(node.span):
-        found = getattr(content(), name)(subject)
-    if found is None:
-        raise fail("no-value", f"there is no {name} for {subject} here", node.span)
+    solved = content()
+    known = solved.values if name == "value" else {row.array for row in solved.rows}
+    if subject not in known:
+        raise NoLimit(f"training does not depend on {subject}", place.span)
+    found: Fraction = getattr(solved, name)(subject)
     return Scalar(rational(found))
 
 
@@ -215,19 +224,14 @@ def condition_of(found: Scaling, name: str) -> Exact:
     if name != "region":
         exact: Exact = getattr(found, name)
         return exact
-    region = found.region
-    items = [Compare("==", form, number(0)) for form in region.equalities]
-    return And((*items, *(Compare(">=", form, number(0)) for form in region.inequalities)))
+    return any_of(piece.condition for piece in found.pieces)
 
 
 # --- values of the language from exact ones ------------------------------------------------------------
 
 
-def rational(value: Fraction | Form) -> Expr:
+def rational(value: Fraction) -> Expr:
     """An exact number as an expression."""
-    if isinstance(value, Form):
-        assert value.is_constant
-        value = value.constant
     return Rational(value.numerator, value.denominator)
 
 
@@ -266,7 +270,8 @@ def exponent_answers(side: LimitQuestions, value: Theory | Region, text: str, sp
         yield _stated(text, text, value.content(), span)
     elif value.kind == "scaling":
         found: Scaling = value.content()
-        yield Answer(text, Symbol("r"), expression(side.context, found.r), (), (), span)
+        if found.r is not None:
+            yield Answer(text, Symbol("r"), expression(side.context, found.r), (), (), span)
         for name in CONDITIONS[:-1]:
             yield _stated(text, name, condition_of(found, name), span)
     else:
@@ -280,11 +285,10 @@ def _stated(text: str, name: str, exact: Any, span: Span) -> Answer:
 
 def _mup_answers(side: LimitQuestions, found: MaximalUpdate, text: str, span: Span) -> Iterator[Answer]:
     n = side.context.n
-    for array in side.context.trained:
+    for row in found.rows:
         for name, what in (("std", "standard deviation"), ("multiplier", "multiplier"), ("lr", "learning rate")):
-            exponent = rational(getattr(found, name)(array.name))
-            yield Answer(text, Symbol(f"{name}({array.name})"), sp.Pow(n, exponent), (), (), span,
-                         note=f"the power of {n} in the {what} of {array.name}")
+            yield Answer(text, Symbol(f"{name}({row.array})"), sp.Pow(n, rational(getattr(row, name))), (), (), span,
+                         note=f"the power of {n} in the {what} of {row.array}")
 
 
 __all__ = ["ask_mup", "ask_scaling", "condition", "exponent_answers"]

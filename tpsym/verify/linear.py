@@ -226,7 +226,7 @@ def extends(
 ) -> bool:
     """Whether all premises hold at a point, with other values for what the claim has nothing to do with."""
     names = relevant(claim, domain)
-    values = {s: sp.Rational(q.numerator, q.denominator) for s, q in by_symbol(point, domain).items() if s.name in names}
+    values = {s: sp.Rational(*point[s.name].as_integer_ratio()) for s in domain.symbols if s.name in names}
     left = [c.xreplace(values) for c in domain.conditions]
     open_ = tuple(c for c in left if c is not sp.true)
     if sp.false in open_:
