@@ -103,8 +103,9 @@ def test_conditions_in_sympy(condition: Condition, point: Point) -> None:
 @pytest.mark.parametrize(
     "expr",
     [
-        SYMBOLS["x"] * SYMBOLS["y"], SYMBOLS["x"] ** 2, 0.5 * SYMBOLS["x"], sp.pi * SYMBOLS["x"], sp.sqrt(2), sp.oo, sp.nan,
-        sp.Max(SYMBOLS["x"], SYMBOLS["y"] ** 2), sp.Float(0.5), sp.Abs(SYMBOLS["x"]), sp.I, sp.exp(SYMBOLS["x"]),
+        SYMBOLS["x"] * SYMBOLS["y"], SYMBOLS["x"] ** 2, 0.5 * SYMBOLS["x"], sp.pi * SYMBOLS["x"], sp.sqrt(2), sp.oo,
+        sp.nan, sp.Max(SYMBOLS["x"], SYMBOLS["y"] ** 2), sp.Float(0.5), sp.Abs(SYMBOLS["x"]), sp.I,
+        sp.exp(SYMBOLS["x"]),
     ],
 )
 def test_what_is_not_piecewise_linear_is_refused(expr: sp.Expr) -> None:

@@ -118,6 +118,11 @@ class Solver:
             raise Undecided(f"an optimum {value}")
         return _fraction(value)
 
+    @property
+    def work(self) -> int:
+        """What the checks so far took, in the units of ``effort``."""
+        return int(self._solver.statistics().get_key_value("rlimit count"))
+
     def translated(self, condition: Condition) -> Any:
         z3 = self._z3
         match condition:

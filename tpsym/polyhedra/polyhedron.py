@@ -103,8 +103,8 @@ class Polyhedron:
     def minimal(self, eliminate: Sequence[str] = (), *, effort: int = EFFORT) -> Polyhedron:
         """The same points, nothing superfluous: for a closed polyhedron the same however it was described.
 
-        Equalities, implied ones included, are in reduced echelon form: the variables of ``eliminate`` are solved for
-        first, in this order, and do not occur in the inequalities. Coefficients of variables are coprime integers.
+        Equalities, implied ones included, are in reduced echelon form: each is solved for one variable, those of
+        ``eliminate`` first and in this order, which occurs nowhere else. Variables have coprime integer coefficients.
         """
         order = in_order(self.variables, eliminate)
         equalities: tuple[Form, ...] = self.equalities
