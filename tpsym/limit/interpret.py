@@ -14,6 +14,7 @@ from tpsym.errors import Span
 from tpsym.functions import step
 from tpsym.gauss import expect
 from tpsym.limit import rules
+from tpsym.limit.growth import same_growth
 from tpsym.limit.jumps import is_pure, misses_jumps
 from tpsym.limit.linearity import blocks, product, summands
 from tpsym.limit.nondegenerate import variances_at_jumps
@@ -105,6 +106,7 @@ class Limit:
             self._prepared.add(node)
 
     def _interpret(self, node: int) -> None:
+        same_growth(self.program[node], self.n)
         match self.program[node]:
             case Vector():
                 self._z[node] = rules.z_init(self, node)

@@ -109,7 +109,7 @@ def count(context: Context, name: tree.Name, value: tree.Expr | None) -> Expr:
 
 
 def width(context: Context, name: tree.Name, value: tree.Expr | None) -> Dimension:
-    """A width; the first one is the unit, others come at a fixed ratio to it."""
+    """A width; the first one is the unit, others come at a fixed ratio to it or (for scaling exponents) to a power."""
     if context.base is None:
         if value is not None:
             raise fail(
@@ -129,14 +129,14 @@ def width(context: Context, name: tree.Name, value: tree.Expr | None) -> Dimensi
             fix=f"for any ratio: param gamma: positive, then width {name.text} = gamma*{context.base.name}",
         )
     ratio = power_of(number(context, value, context.scope, what="a width"), context.n)
-    if ratio is None or ratio[1] != 1 or ratio[0].is_nonpositive:
+    if ratio is None or not (ratio[1].is_Rational and ratio[1] > 0) or ratio[0].is_nonpositive:
         raise fail(
             "bad-width",
-            f"the width {name.text} has to be a positive constant times {context.base.name}",
+            f"the width {name.text} has to be a positive constant times {context.base.name} or a power of it",
             value.span,
-            expected=f"something like {name.text} = gamma*{context.base.name}",
+            expected=f"something like {name.text} = gamma*{context.base.name} or {context.base.name}^(1/2)",
         )
-    return Dimension(name.id, ratio[0])
+    return Dimension(name.id, ratio[0] * context.n ** (ratio[1] - 1))
 
 
 def declare_param(context: Context, node: tree.Param) -> None:

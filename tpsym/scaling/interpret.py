@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 from typing import Literal
 
@@ -20,6 +21,7 @@ from tpsym.errors import NOWHERE, fail
 from tpsym.polyhedra.forms import Form, number
 from tpsym.program.graph import Program
 from tpsym.program.instructions import (
+    Dimension,
     MatMul,
     Matrix,
     Moment,
@@ -40,14 +42,15 @@ from tpsym.scaling.sizes import EVEN, ONE, Known, Parts, Signature, Size, Source
 from tpsym.scaling.sizes import unsymmetric, untagged
 from tpsym.scaling.updates import Contraction, Outer, Rules, contracted, policy
 
-Role = Literal["vector", "denominator", "scalar"]
+Role = Literal["vector", "narrow", "denominator", "scalar"]
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
     """Something that a nonlinear function or a contraction reads in the forward pass.
 
-    Vectors and denominators are of order one, scalars of order one at most.
+    Vectors and denominators are of order one, scalars of order one at most; so are vectors in a width that grows slower
+    than another one, for what training adds to a wider layer is aligned with what reads it.
     """
 
     role: Role
@@ -87,6 +90,21 @@ class Setting:
         """Vectors that are arrays themselves rather than what an array gives."""
         vectors = (k for k in self.program.graph if isinstance(self.program[k], Vector))
         return frozenset(k for k in vectors if self.program[k].family not in self.context.input_families)  # type: ignore[union-attr]
+
+    @cached_property
+    def widest(self) -> Fraction:
+        """The largest growth of a width in the network."""
+        return max((growth(d, self.context.n) for k in self.forward if (d := self._dimension(k))), default=Fraction(1))
+
+    def _dimension(self, node: int) -> Dimension | None:
+        return getattr(self.program[node], "dimension", None)
+
+    def is_narrow(self, expr: Expr) -> bool:
+        """Whether an expression is a vector in a width that grows slower than another one."""
+        nodes = (self.context.nodes[s] for s in expr.free_symbols if s in self.context.nodes)
+        sizes = [growth(d, self.context.n) for k in nodes
+                 if not isinstance(self.program[k], Moment) and (d := self._dimension(k))]
+        return bool(sizes) and max(sizes) < self.widest
 
     @cached_property
     def behind(self) -> frozenset[Source]:
@@ -254,6 +272,8 @@ class Pass:
     def _feature(self, role: Role, node: int, expr: Expr, pair: Pair) -> None:
         if node not in self.setting.in_forward:
             return
+        if role == "vector" and self.setting.is_narrow(expr):
+            role = "narrow"
         self.features.append(Feature(role, node, expr, pair))
         if self.before is not None:
             self.contain(pair)

@@ -116,7 +116,7 @@ class Scaling:
         run = self.run
         forms: set[Form] = set()
         for feature in run.last.features:
-            if feature.role != "scalar":
+            if feature.role in ("vector", "narrow"):
                 forms |= total(feature.pair.change)
         return self._needed(run.known.maximal(frozenset(map(run.known.reduced, forms))))
 

@@ -88,7 +88,7 @@ def _same(a: Pass, b: Pass) -> bool:
 
 def _at_initialisation(feature: Feature) -> list[Constraint]:
     size = total(feature.pair.initial)
-    equal = feature.role != "scalar"
+    equal = feature.role in ("vector", "denominator")
     return [Constraint("initialisation", feature.expr, feature.node, feature.role, size, equal)] if size else []
 
 
