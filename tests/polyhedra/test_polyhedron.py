@@ -126,6 +126,34 @@ def test_many_conditions_in_many_variables() -> None:
     assert set(Polyhedron((), (*sums, *facets)).minimal().inequalities) == set(facets)
 
 
+def oblique_cube(dimension: int) -> list[Form]:
+    """0 <= u_i <= 1 in the coordinates u_i = w + v_i of v, w the sum of all v: dense."""
+    v = [variable(f"v[{i}]") for i in range(dimension)]
+    whole = sum(v, number(0))
+    return [form for q in v for form in (whole + q, -whole - q + 1)]
+
+
+@pytest.mark.parametrize("dimension", [3, 15, 20])
+def test_dense_conditions(dimension: int) -> None:
+    """Guesses in floating point spare work where there is much, and change nothing."""
+    facets = oblique_cube(dimension)
+    implied = [a * 2 + b + 1 for a, b in pairwise(facets)]
+    mixed = tuple(implied[::2] + facets + implied[1::2])
+    body = Polyhedron((), mixed)
+    assert set(body.minimal().inequalities) == set(facets)
+    assert set(Polyhedron((), mixed[1:], mixed[:1]).minimal().inequalities) == set(facets)
+    flat = Polyhedron((), (*mixed, -facets[0]))
+    assert flat.dimension == dimension - 1
+    assert flat.minimal() == Polyhedron((facets[0],), tuple(facets[1:])).minimal()
+    assert Polyhedron((), (*mixed, -facets[0] - Fraction(1, 10**9))).is_empty
+    assert Polyhedron((), (*mixed, -facets[0] + Fraction(1, 10**9))).dimension == dimension
+
+
+def test_numbers_that_are_no_floats() -> None:
+    huge = Polyhedron((), tuple(Form(form.constant * 10**400, form.terms) for form in oblique_cube(12)))
+    assert len(huge.minimal().inequalities) == 24
+
+
 # --- vertices and rays -----------------------------------------------------------------------------
 
 

@@ -94,7 +94,8 @@ def _is_plain(rest: frozenset[tuple[Expression, Fraction]], most: int) -> bool:
 def _joined(common: frozenset[tuple[Expression, Fraction]], group: Sequence[Sum]) -> Sum:
     levels = [item.constant for item in group]
     level = max(levels, key=lambda value: (levels.count(value), value))
-    smallest = min_of(Sum(item.constant - level, item.parts - common).expression() for item in group)
+    rests = [Sum(item.constant - level, item.parts - common).expression() for item in group]
+    smallest = min_of(sorted(rests, key=lambda rest: sorting_key(rest) if isinstance(rest, Form) else ()))
     inner = dict(common)
     if isinstance(smallest, Form):
         return Sum(level + smallest.constant, common | {(variable(name), q) for name, q in smallest.terms})

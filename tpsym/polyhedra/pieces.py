@@ -10,7 +10,7 @@ from tpsym.polyhedra.elimination import in_order, sorting_key
 from tpsym.polyhedra.normal import AllOf, AnyOf, Literal, Normal, normal
 from tpsym.polyhedra.polyhedron import Polyhedron
 from tpsym.polyhedra.redundancy import condition as condition_of
-from tpsym.polyhedra.trees import Condition, variables_of
+from tpsym.polyhedra.trees import Condition, negation, variables_of
 
 MOST_PIECES = 2_000
 """More than so many alternatives are not written out."""
@@ -21,20 +21,33 @@ Clause = frozenset[Literal]
 def pieces(condition: Condition, *, most: int = MOST_PIECES, effort: int = EFFORT) -> tuple[Polyhedron, ...]:
     """Polyhedra, minimal, none empty, none inside another one, whose union is where the condition holds.
 
-    They lie in the space of all its variables. Those of higher dimension come first.
+    No inequality of one of them can be left out or, if strict, weakened without leaving the condition. They lie in the
+    space of all its variables; those of higher dimension come first.
 
     Raises:
         Undecided: the work allowed did not suffice, or there are more than ``most`` alternatives on the way.
     """
     names = in_order(variables_of(condition))
     systems = _Systems(effort)
+    clauses = _maximal(_clauses(normal(condition), systems, most=most), systems)
+    outside = systems.switch(negation(condition))
+    clauses = _maximal((systems.enlarged(clause, outside) for clause in clauses), systems)
+    bodies = [_polyhedron(clause, names).minimal(effort=effort) for clause in clauses]
+    return tuple(sorted(bodies, key=_body_key))
+
+
+def _body_key(body: Polyhedron) -> tuple[object, ...]:
+    return -body.dimension, *([*map(sorting_key, fs)] for fs in (body.equalities, body.inequalities, body.strict))
+
+
+def _maximal(clauses: Iterable[Clause], systems: _Systems) -> list[Clause]:
+    """Without those inside another one."""
     kept: list[Clause] = []
-    for clause in sorted(_clauses(normal(condition), systems, most=most), key=len):
+    for clause in sorted(clauses, key=len):
         if not any(systems.covers(other, clause) for other in kept):
             kept = [other for other in kept if not systems.covers(clause, other)]
             kept.append(clause)
-    bodies = [_polyhedron(clause, names).minimal(effort=effort) for clause in kept]
-    return tuple(sorted(bodies, key=lambda body: (-body.dimension, str(body))))
+    return kept
 
 
 class _Systems:
@@ -43,23 +56,38 @@ class _Systems:
     def __init__(self, effort: int) -> None:
         self._solver = Solver(effort=effort)
         self._switches: dict[Literal, Any] = {}
+        self._count = 0
         self._possible: dict[Clause, bool] = {}
 
     def possible(self, clause: Clause) -> bool:
         """Whether a point satisfies all literals."""
         if clause not in self._possible:
-            switches = [self._switch(literal) for literal in sorted(clause, key=_literal_key)]
-            self._possible[clause] = self._solver.check(*switches)
+            self._possible[clause] = self._solver.check(*self._imposed(clause))
         return self._possible[clause]
 
     def covers(self, outer: Clause, inner: Clause) -> bool:
         """Whether all points of the second satisfy the first."""
         return not any(self.possible(inner | {Literal(-i.form, not i.strict)}) for i in outer - inner)
 
-    def _switch(self, literal: Literal) -> Any:
-        if literal not in self._switches:
-            self._switches[literal] = self._solver.switch(len(self._switches), condition_of(literal))
-        return self._switches[literal]
+    def enlarged(self, clause: Clause, outside: Any) -> Clause:
+        """With as few and as weak literals as keep it from reaching outside."""
+        for literal in sorted(clause, key=_literal_key):
+            rest = clause - {literal}
+            weaker = [rest, rest | {Literal(literal.form, False)}] if literal.strict else [rest]
+            clause = next((other for other in weaker if not self._solver.check(outside, *self._imposed(other))), clause)
+        return clause
+
+    def switch(self, condition: Condition) -> Any:
+        """What imposes the condition when handed to the solver."""
+        self._count += 1
+        return self._solver.switch(self._count, condition)
+
+    def _imposed(self, clause: Clause) -> list[Any]:
+        literals = sorted(clause, key=_literal_key)
+        for literal in literals:
+            if literal not in self._switches:
+                self._switches[literal] = self.switch(condition_of(literal))
+        return [self._switches[literal] for literal in literals]
 
 
 def _literal_key(literal: Literal) -> tuple[object, ...]:
