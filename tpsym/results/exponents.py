@@ -9,6 +9,7 @@ from tpsym.program.arithmetic import plain
 from tpsym.program.calls import run
 from tpsym.program.scope import Context
 from tpsym.program.values import Data, Family, Function, Scalar, Value, describe
+from tpsym.scaling.depth import read_depth
 from tpsym.scaling.mup import Gauge, MaximalUpdate
 from tpsym.scaling.mup import maximal_update as solved
 from tpsym.scaling.regimes import Scaling
@@ -18,25 +19,30 @@ from tpsym.transform.optimizers import Optimizer
 
 
 def analyse(
-    context: Context, function: Function, optimizer: Optimizer, span: Span, *, alignment: Alignment = "worst"
+    context: Context, function: Function, optimizer: Optimizer, span: Span, *, alignment: Alignment = "worst",
+    depth: bool = False,
 ) -> Scaling:
     """The exponents of a network under an optimizer, at the first inputs of the file that fit it.
+
+    They are of the width, or with ``depth`` of the depth, for a residual network at infinite width.
 
     Raises:
         TpError: the network has no scalar output or no inputs fit; see :func:`tpsym.scaling.setup.read`.
     """
-    return Scaling(read(context, output(context, function, span), optimizer, span, alignment=alignment), optimizer)
+    reader = read_depth if depth else read
+    return Scaling(reader(context, output(context, function, span), optimizer, span, alignment=alignment), optimizer)
 
 
 def maximal_update(
-    context: Context, function: Function, optimizer: Optimizer, span: Span, *, multipliers: Gauge = "one"
+    context: Context, function: Function, optimizer: Optimizer, span: Span, *, multipliers: Gauge = "one",
+    depth: bool = False,
 ) -> MaximalUpdate:
     """The maximal update parametrisation of a network for an optimizer.
 
     Raises:
         TpError: as :func:`analyse`, and where there is none.
     """
-    return solved(context, output(context, function, span), optimizer, span, multipliers=multipliers)
+    return solved(context, output(context, function, span), optimizer, span, multipliers=multipliers, depth=depth)
 
 
 def output(context: Context, function: Function, span: Span) -> Expr:

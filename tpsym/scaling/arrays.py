@@ -83,21 +83,38 @@ def power(expr: Expr, n: Symbol, span: Span = NOWHERE) -> Form:
         raise fail("nonlinear-exponent", what, span) from None
 
 
-def growth(dimension: Dimension, n: Symbol) -> Fraction:
-    """The exponent p of a width that grows as n^p."""
-    return 1 + power(dimension.ratio, n).constant
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What exponents are of: a symbol, the first width, or a depth (``wide`` is false), to which widths are constants."""
+
+    symbol: Symbol
+    wide: bool = True
+
+    def power(self, expr: Expr, span: Span = NOWHERE) -> Form:
+        """The exponent of a constant times a power of the symbol; see :func:`power`."""
+        return power(expr, self.symbol, span)
+
+    def growth(self, dimension: Dimension) -> Fraction:
+        """The exponent p of a width that grows as n^p."""
+        return 1 + self.power(dimension.ratio).constant if self.wide else Fraction(0)
+
+    def entries(self, matrix: Matrix) -> Form:
+        """The exponent of the standard deviation of a matrix of the program, N(0, variance/columns)."""
+        return (self.power(matrix.variance) - self.growth(matrix.columns)) * HALF
 
 
 def arrays_of(
-    context: Context, optimizer: Optimizer, *, solved: Mapping[str, Solved] | None = None
+    context: Context, optimizer: Optimizer, scale: Scale, *, solved: Mapping[str, Solved] | None = None
 ) -> tuple[Array, ...]:
     """The trained arrays of a program."""
-    return tuple(_array(context, t, optimizer, (solved or {}).get(t.name)) for t in context.trained)
+    return tuple(_array(context, t, optimizer, scale, (solved or {}).get(t.name)) for t in context.trained)
 
 
-def _array(context: Context, trained: Trained, optimizer: Optimizer, solved: Solved | None) -> Array:
-    n, name = context.n, trained.name
-    kind, source, rows, columns, own = _shape(context, trained)
+def _array(
+    context: Context, trained: Trained, optimizer: Optimizer, scale: Scale, solved: Solved | None
+) -> Array:
+    n, name = scale.symbol, trained.name
+    kind, source, rows, columns, own = _shape(context, trained, scale)
     multiplier = power(trained.multiplier, n)
     if solved is None:
         standard = context.parametrization == "standard"
@@ -115,29 +132,24 @@ def _array(context: Context, trained: Trained, optimizer: Optimizer, solved: Sol
     )
 
 
-def _shape(context: Context, trained: Trained) -> tuple[Kind, Source, Fraction, Fraction, Form]:
+def _shape(context: Context, trained: Trained, scale: Scale) -> tuple[Kind, Source, Fraction, Fraction, Form]:
     """Kind, source, growth of the two sizes, and the exponent of the entries of the program's array."""
-    n = context.n
+    growth = scale.growth
     if trained.node is None:
         points = context.input_families.get(trained.name, [])
         instruction = context.builder[points[0][0]] if points else None
-        rows = growth(instruction.dimension, n) if isinstance(instruction, Vector) else Fraction(1)
+        rows = growth(instruction.dimension) if isinstance(instruction, Vector) else Fraction(int(scale.wide))
         return "input", trained.name, rows, Fraction(0), number(0)
     instruction = context.builder[trained.node]
     match instruction:
         case Matrix():
-            rows, columns = growth(instruction.rows, n), growth(instruction.columns, n)
-            return "matrix", trained.node, rows, columns, entries(instruction, n)
+            rows, columns = growth(instruction.rows), growth(instruction.columns)
+            return "matrix", trained.node, rows, columns, scale.entries(instruction)
         case Vector():
-            return "vector", instruction.family, growth(instruction.dimension, n), Fraction(0), number(0)
+            return "vector", instruction.family, growth(instruction.dimension), Fraction(0), number(0)
         case RandomScalar():
             return "scalar", trained.node, Fraction(0), Fraction(0), number(0)
     raise TypeError(f"no trained array is made of {type(instruction).__name__}")
-
-
-def entries(matrix: Matrix, n: Symbol) -> Form:
-    """The exponent of the standard deviation of a matrix of the program, N(0, variance/columns)."""
-    return (power(matrix.variance, n) - growth(matrix.columns, n)) * HALF
 
 
 def uses_of(context: Context, array: Array, gradients: Gradients) -> tuple[Use, ...]:

@@ -36,7 +36,7 @@ from tpsym.program.instructions import (
 )
 from tpsym.program.scope import Context
 from tpsym.program.values import node_symbol
-from tpsym.scaling.arrays import HALF, Array, Use, entries, growth
+from tpsym.scaling.arrays import HALF, Array, Scale, Use
 from tpsym.scaling.payload import ABSENT, NotLinear, Pair, Reader
 from tpsym.scaling.sizes import EVEN, ONE, Known, Parts, Signature, Size, Source, product, shifted, total, united
 from tpsym.scaling.sizes import unsymmetric, untagged
@@ -64,6 +64,7 @@ class Setting:
     """What does not change from pass to pass: the program, its arrays, where they act, the rules of the optimizer."""
 
     context: Context
+    scale: Scale
     outputs: tuple[Expr, ...]
     forward: tuple[int, ...]
     backward: tuple[int, ...]
@@ -94,7 +95,7 @@ class Setting:
     @cached_property
     def widest(self) -> Fraction:
         """The largest growth of a width in the network."""
-        return max((growth(d, self.context.n) for k in self.forward if (d := self._dimension(k))), default=Fraction(1))
+        return max((self.scale.growth(d) for k in self.forward if (d := self._dimension(k))), default=Fraction(1))
 
     def _dimension(self, node: int) -> Dimension | None:
         return getattr(self.program[node], "dimension", None)
@@ -102,7 +103,7 @@ class Setting:
     def is_narrow(self, expr: Expr) -> bool:
         """Whether an expression is a vector in a width that grows slower than another one."""
         nodes = (self.context.nodes[s] for s in expr.free_symbols if s in self.context.nodes)
-        sizes = [growth(d, self.context.n) for k in nodes
+        sizes = [self.scale.growth(d) for k in nodes
                  if not isinstance(self.program[k], Moment) and (d := self._dimension(k))]
         return bool(sizes) and max(sizes) < self.widest
 
@@ -125,11 +126,16 @@ class Setting:
 
 @dataclass(slots=True)
 class Pass:
-    """One reading of the program; ``before`` is the previous one, whose gradients the updates are made of."""
+    """One reading of the program; ``before`` is the previous one, whose gradients the updates are made of.
+
+    ``given`` are the sizes of what loops carry; with ``only`` no other array is updated.
+    """
 
     setting: Setting
     known: Known
     before: Mapping[int, Pair] | None
+    given: Mapping[int, Pair] = field(default_factory=dict)
+    only: str | None = None
     values: dict[int, Pair] = field(default_factory=dict)
     features: list[Feature] = field(default_factory=list)
     met: dict[int, list[Contraction]] = field(default_factory=dict)
@@ -174,6 +180,8 @@ class Pass:
                 return self._moment(node, instruction)
             case OuterNonlin():
                 return self._outer(node, instruction)
+            case State() if node in self.given:
+                return self.given[node]
             case State():
                 raise fail(
                     "symbolic-depth", "scaling exponents need a number of layers", self.setting.program.spans.get(node),
@@ -199,7 +207,7 @@ class Pass:
     def _moved(self, node: int, initial: Parts, array: Array | None = None) -> Parts:
         """The change of what an array gives without a vector to act on."""
         array = array or self.setting.by_node.get(node)
-        if array is None or self.before is None:
+        if array is None or self.before is None or self.only not in (None, array.name):
             return {}
         rules = self.setting.rules
         updates = [rules.moved(array, self.outer(use)) for use in self.setting.uses[array.name]]
@@ -216,7 +224,7 @@ class Pass:
         """The sizes of an expression over nodes."""
         nodes = self.setting.context.nodes
         given = {s: values[nodes[s]] for s in expr.free_symbols if s in nodes}
-        return self._checked(Reader(self.setting.context.n, given, lambda *_: None), expr, None)
+        return self._checked(Reader(self.setting.scale.symbol, given, lambda *_: None), expr, None)
 
     def _matmul(self, node: int, instruction: MatMul) -> Pair:
         matrix = self.setting.program[instruction.matrix]
@@ -228,7 +236,7 @@ class Pass:
         if self.before is None:
             return Pair(initial, {})
         change = self._hat(instruction, matrix, array, z.change)
-        if array is None:
+        if array is None or self.only not in (None, array.name):
             return Pair(initial, change)
         added = []
         for use in self.setting.uses[array.name]:
@@ -239,11 +247,10 @@ class Pass:
 
     def _hat(self, instruction: MatMul, matrix: Matrix, array: Array | None, z: Parts) -> Parts:
         """An initial matrix times parts of a vector, with the correlation part where it is larger."""
-        n = self.setting.context.n
-        rows, columns = growth(matrix.rows, n), growth(matrix.columns, n)
+        rows, columns = self.setting.scale.growth(matrix.rows), self.setting.scale.growth(matrix.columns)
         if instruction.transposed:
             rows, columns = columns, rows
-        shift = entries(matrix, n) + columns * HALF
+        shift = self.setting.scale.entries(matrix) + columns * HALF
         shift = shift if array is None else shift + array.extra
         source: Source = instruction.matrix
         found: dict[Signature, Size] = {}
@@ -267,7 +274,7 @@ class Pass:
             self._feature("vector" if is_vector else "denominator" if positive else "scalar", node,
                           expr.xreplace(slots), pair)
 
-        return Reader(self.setting.context.n, given, feature)
+        return Reader(self.setting.scale.symbol, given, feature)
 
     def _feature(self, role: Role, node: int, expr: Expr, pair: Pair) -> None:
         if node not in self.setting.in_forward:
@@ -301,7 +308,7 @@ class Pass:
             return self._checked(reader, instruction.payload, node)
         for k in instruction.vectors:
             self._contracts(node, k)
-        width = growth(instruction.dimension, self.setting.context.n)
+        width = self.setting.scale.growth(instruction.dimension)
         pair = self._checked(reader, instruction.payload, node)
         initial = self._mean(node, pair.initial, width, None)
         change = self._change_of_mean(node, instruction, pair, width)
@@ -341,8 +348,8 @@ class Pass:
             given |= {
                 column_slot(copy, i): _copied(self.values[k], copy) for i, k in enumerate(instruction.vectors)
             }
-        pair = self._checked(Reader(self.setting.context.n, given, lambda *_: None), instruction.payload, node)
-        width = growth(instruction.dimension, self.setting.context.n)
+        pair = self._checked(Reader(self.setting.scale.symbol, given, lambda *_: None), instruction.payload, node)
+        width = self.setting.scale.growth(instruction.dimension)
         return Pair(_summed(pair.initial, instruction.order, width), _summed(pair.change, instruction.order, width))
 
 

@@ -30,6 +30,7 @@ from tpsym.polyhedra.forms import Form, linear, number, variable
 from tpsym.program.instructions import Moment
 from tpsym.program.scope import Context
 from tpsym.scaling.arrays import Array, Solved
+from tpsym.scaling.depth import read_depth
 from tpsym.scaling.interpret import Pass
 from tpsym.scaling.regimes import NOUGHT, Scaling
 from tpsym.scaling.setup import read
@@ -115,15 +116,17 @@ def maximal_update(
     *,
     multipliers: Gauge = "one",
     alignment: Alignment = "worst",
+    depth: bool = False,
 ) -> MaximalUpdate:
-    """The maximal update parametrisation of a network.
+    """The maximal update parametrisation of a network; with ``depth`` the exponents are of the depth, at infinite width.
 
     Raises:
         TpError: ``no-maximal-update`` if not all arrays can be updated maximally at once, ``not-unique`` if the
             constraints leave a choice.
     """
     bare = replace(optimizer, eps=S.Zero, epsilons={}, decay=S.Zero, decays={})
-    run = read(context, output, bare, span, alignment=alignment, solved=unknowns(context))
+    reader = read_depth if depth else read
+    run = reader(context, output, bare, span, alignment=alignment, solved=unknowns(context))
     scaling = Scaling(run, optimizer)
     arrays = run.setting.arrays
     stable = [condition for _, condition in scaling.constraints]

@@ -19,6 +19,7 @@ from tpsym.polyhedra.polyhedron import Polyhedron
 from tpsym.polyhedra.readable import irredundant_max, readable
 from tpsym.scaling.arrays import Array
 from tpsym.scaling.interpret import Pass
+from tpsym.scaling.payload import Pair
 from tpsym.scaling.sizes import Size, total
 from tpsym.scaling.training import Constraint, Run, kernel_size, own_updates
 from tpsym.transform.optimizers import Optimizer
@@ -59,7 +60,7 @@ class Scaling:
         forms = known.maximal(frozenset(map(known.reduced, total(self._pair(self.run.last, expr).change))))
         return largest(self._needed(forms))
 
-    def _pair(self, reading: Pass, expr: Expr) -> object:
+    def _pair(self, reading: Pass, expr: Expr) -> Pair:
         context = self.run.setting.context
         nodes = [context.nodes[s] for s in expr.free_symbols if s in context.nodes]
         for node in context.builder.program().ancestors(nodes):
@@ -96,12 +97,12 @@ class Scaling:
                 at_start = max_of(f - array.eps for f in rules.gradient(array, start))
                 found.append(compare("==", at_start, NOUGHT))
                 found += [compare("<=", f - array.eps, NOUGHT) for f in rules.gradient(array, later)]
-        return readable(all_of(found))
+        return readable(all_of(found), fold=False)
 
     @cached_property
     def stable(self) -> Condition:
         """Features are of order one at initialisation; neither they nor the output blow up, before or in training."""
-        return readable(all_of([*(condition for _, condition in self.constraints), self.faithful]))
+        return readable(all_of([*(condition for _, condition in self.constraints), self.faithful]), fold=False)
 
     @cached_property
     def nontrivial(self) -> Condition:

@@ -9,7 +9,7 @@ from sympy import Expr
 from tpsym.errors import Span, fail
 from tpsym.program.instructions import Matrix
 from tpsym.program.scope import Context
-from tpsym.scaling.arrays import Solved, arrays_of, power, uses_of
+from tpsym.scaling.arrays import Scale, Solved, arrays_of, uses_of
 from tpsym.scaling.interpret import Setting
 from tpsym.scaling.sizes import Known
 from tpsym.scaling.training import Run, trained
@@ -36,19 +36,20 @@ def read(
     """
     used = {context.nodes[s] for s in output.free_symbols if s in context.nodes}
     gradients = backward(context, output)
+    scale = Scale(context.n)
     forward = [k for k in context.builder.program().ancestors(used) if not isinstance(context.builder[k], Matrix)]
     arrays = tuple(
-        a for a in arrays_of(context, optimizer, solved=solved) if uses_of(context, a, gradients)
+        a for a in arrays_of(context, optimizer, scale, solved=solved) if uses_of(context, a, gradients)
     )
     if not arrays:
         raise fail("nothing-to-train", "the output does not depend on any trained array", span, fix="declare a weight")
     known = Known()
     setting = Setting(
-        context, (output,), tuple(forward), _backward_only(context, gradients, frozenset(forward)), arrays,
+        context, scale, (output,), tuple(forward), _backward_only(context, gradients, frozenset(forward)), arrays,
         {a.name: uses_of(context, a, gradients) for a in arrays},
-        Rules(optimizer.rule, power(gradients.scale, context.n), alignment, known),
+        Rules(optimizer.rule, scale.power(gradients.scale), alignment, known),
     )
-    return trained(setting, init_only=_init_only(context, solved), span=span)
+    return trained(setting, init_only=init_only(context, scale, solved), span=span)
 
 
 def _backward_only(context: Context, gradients: Gradients, forward: frozenset[int]) -> tuple[int, ...]:
@@ -58,8 +59,8 @@ def _backward_only(context: Context, gradients: Gradients, forward: frozenset[in
     return tuple(k for k in ancestors if k not in forward and not isinstance(context.builder[k], Matrix))
 
 
-def _init_only(context: Context, solved: Mapping[str, Solved] | None) -> frozenset[str]:
+def init_only(context: Context, scale: Scale, solved: Mapping[str, Solved] | None) -> frozenset[str]:
     """The parameters that are exponents of initial entries: equations are solved for these first."""
     if solved is not None:
         return frozenset().union(*(s.deviation.variables for s in solved.values()))
-    return frozenset().union(*(power(t.variance, context.n).variables for t in context.trained))
+    return frozenset().union(*(scale.power(t.variance).variables for t in context.trained))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from sympy import Expr
@@ -48,14 +50,18 @@ class Run:
     steps: int
 
 
-def trained(setting: Setting, *, init_only: frozenset[str], span: Span) -> Run:
-    """Sizes after enough steps for them not to change any more.
+Reading = Callable[[Mapping[int, Pair] | None], Pass]
+
+
+def trained(setting: Setting, *, init_only: frozenset[str], span: Span, reading: Reading | None = None) -> Run:
+    """Sizes after enough steps for them not to change any more; ``reading`` makes a pass from the values before.
 
     Raises:
         TpError: ``not-closed``, sizes still grow after a few steps.
     """
     known = setting.rules.known
-    first = Pass(setting, known, None)
+    read = reading or partial(Pass, setting, known)
+    first = read(None)
     first.run()
     constraints = [c for f in first.features for c in _at_initialisation(f)]
     exprs, initial = setting.outputs, first.outputs
@@ -67,7 +73,7 @@ def trained(setting: Setting, *, init_only: frozenset[str], span: Span) -> Run:
     before, step = first, 0
     while True:
         step += 1
-        last = Pass(setting, known, before.values)
+        last = read(before.values)
         last.run()
         final = last.outputs
         met = [Constraint("training", f.expr, f.node, f.role, known.maximal(total(f.pair.change)), False)
@@ -79,7 +85,7 @@ def trained(setting: Setting, *, init_only: frozenset[str], span: Span) -> Run:
         if step > MAX_PASSES:
             raise fail("not-closed", f"the sizes still change after {MAX_PASSES} steps of training", span)
         before = last
-    return Run(setting, known, first, last, tuple(initial), tuple(final), tuple([*constraints, *met]), step)
+    return Run(setting, known, first, last, tuple(initial), tuple(final), (*constraints, *met), step)
 
 
 def _same(a: Pass, b: Pass) -> bool:

@@ -74,12 +74,18 @@ class Rules:
     scale: Form
     alignment: Alignment
     known: Known
+    wide: bool = True
+
+    @property
+    def per_coordinate(self) -> int:
+        """The exponent of 1/n between an adjoint of coordinate size and the gradient."""
+        return 1 if self.wide else 0
 
     def amplitude(self, array: Array) -> Form:
         """The exponent of what multiplies the outer product in the update of the program's array."""
         if self.linear(array):
             found = array.rate + array.slope * 2 + self.scale
-            found = found if array.kind == "scalar" else found - 1
+            found = found if array.kind == "scalar" else found - self.per_coordinate
             if self.rule == "sgd" or array.eps is None:
                 return found
             found = found - array.eps
@@ -95,7 +101,7 @@ class Rules:
 
     def gradient(self, array: Array, outer: Outer) -> Size:
         """The size of the entries of the gradient with respect to the trained array."""
-        shift = self.scale + array.slope - (0 if array.kind == "scalar" else 1)
+        shift = self.scale + array.slope - (0 if array.kind == "scalar" else self.per_coordinate)
         return frozenset(f + shift for f in sums(total(outer.left), total(outer.right)))
 
     def direction(self, array: Array, parts: Parts) -> Parts:
@@ -109,7 +115,7 @@ class Rules:
         if len(tops) == 1:
             (top,) = tops
             return shifted(plain, -top)
-        return {s: ONE for s in plain}
+        return dict.fromkeys(plain, ONE)
 
     def applied(self, array: Array, outer: Outer, z: Pair, *, transposed: bool) -> tuple[Parts, Contraction]:
         """``ΔW z``, or ``ΔWᵀ z``, for one outer product of the update of a matrix."""
@@ -142,7 +148,7 @@ class Rules:
     def kernel(self, array: Array, first: Outer, later: Outer) -> Size:
         """The size of what the update of an array adds to the output to first order, ⟨∇f, ΔW⟩."""
         shift = self.amplitude(array) + self.scale
-        shift = shift if array.kind == "scalar" else shift + (array.rows + array.columns - 1)
+        shift = shift if array.kind == "scalar" else shift + (array.rows + array.columns - self.per_coordinate)
         sizes: Size = frozenset({number(0)})
         for a, b in ((first.left, later.left), (first.right, later.right)):
             sizes = sums(sizes, sums(total(self.direction(array, a)), total(b)))
