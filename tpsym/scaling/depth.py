@@ -74,6 +74,8 @@ class Residual:
             return False
         rest, constants = sp.S.Zero, sp.S.Zero
         for term in sp.Add.make_args(sp.expand(expr)):
+            if self._is_product(context, term, vectors):
+                continue
             if term.free_symbols & set(vectors):
                 rest += term
             else:
@@ -81,6 +83,15 @@ class Residual:
         dimension: Dimension = context.builder[nodes[vectors[0]]].dimension  # type: ignore[union-attr, assignment]
         means = sum(context.average(t, dimension) for t in sp.Add.make_args(rest))
         return bool(sp.expand(means + constants) == 0)
+
+    def _is_product(self, context: Context, term: Expr, vectors: list[Symbol]) -> bool:
+        """Whether a term is a number times one fresh product, which is centred."""
+        inner = term.free_symbols & set(vectors)
+        if len(inner) != 1:
+            return False
+        (symbol,) = inner
+        is_product = isinstance(context.builder[context.nodes[symbol]], MatMul)
+        return is_product and not sp.diff(term, symbol).has(symbol)
 
     def _fresh(self, context: Context, node: int) -> bool:
         """Whether a vector is Gaussian, or a function of Gaussians, independent of all layers before."""

@@ -132,6 +132,10 @@ def maximal_update(
     stable = [condition for _, condition in scaling.constraints]
     maximal = [_maximal(scaling, a) for a in arrays]
     gauge = [compare("==", f, NOUGHT) for f in _gauge(context, arrays, multipliers)]
+    if depth:
+        # layers begin as they are declared where the branch has a multiplier of its own
+        kept = all_of([*stable, *maximal, *gauge, *(compare("==", unknown("b", a.name), NOUGHT) for a in arrays)])
+        gauge = [kept] if satisfiable(kept) is not None else gauge
     found = _optimum(all_of([*stable, *maximal, *gauge]), arrays)
     if found is None:
         raise _impossible(scaling, stable, maximal, span)
@@ -150,7 +154,7 @@ def role_of(context: Context, array: Array) -> Role:
     """What an array is, by its sizes and by how what it gives is read."""
     if array.kind == "scalar":
         return "scalar"
-    if array.kind == "matrix" and array.rows and array.columns:
+    if array.kind == "matrix":
         return "hidden"
     nodes = [k for k, _ in context.input_families.get(array.name, [])] if array.node is None else [array.node]
     readers = [context.builder[k] for node in nodes for k in context.builder.graph.successors(node)]
