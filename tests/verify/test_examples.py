@@ -39,7 +39,8 @@ def of_kind(claims: dict[str, ClaimResult], kind: str) -> set[str]:
     return {label for label, claim in claims.items() if claim.verdict == kind}
 
 
-NUMERIC = {"01": {"a number"}, "03": {"three ReLUs"}} | {key: set[str]() for key in ("02", "04", "05", "06", "14")}
+NUMERIC = {"01": {"a number"}, "03": {"three ReLUs"}} | {key: set[str]() for key in (
+    "02", "04", "05", "06", "09", "10", "14")}
 
 
 @pytest.mark.parametrize("name", sorted(NUMERIC))

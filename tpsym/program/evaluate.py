@@ -215,7 +215,7 @@ def expand_macro(
     if len(arguments) != len(parameters):
         raise wrong_arity(name, len(parameters), len(arguments), span, signature=signature(definition))
     scope = scope.child(**{p.id: a for p, a in zip(definition.parameters, arguments, strict=True)})
-    if context.calls.count(name) > MAX_MACRO_DEPTH:
+    if context.calls.count(name) > (0 if is_plain(macro) else MAX_MACRO_DEPTH):
         raise endless(definition, span)
     context.calls.append(name)
     try:

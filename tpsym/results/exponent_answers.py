@@ -20,6 +20,7 @@ from tpsym.program.messages import no_named_arguments, similar, wrong_arity
 from tpsym.program.scope import Context, Scope
 from tpsym.program.values import (
     Condition,
+    Finite,
     Function,
     Method,
     OptimizerValue,
@@ -236,8 +237,10 @@ def rational(value: Fraction) -> Expr:
 
 
 def symbols(context: Context) -> Mapping[str, Symbol]:
-    """The parameters of a file by name."""
-    return {s.name: s for s in context.parameters}
+    """The parameters, depths and finite sizes of a file by name."""
+    values = context.scope.names.values()
+    sizes = [v.size if isinstance(v, Finite) else v.expr for v in values if isinstance(v, Finite | Scalar)]
+    return {s.name: s for s in (*context.parameters, *sizes) if isinstance(s, Symbol)}
 
 
 def expression(context: Context, value: Piecewise) -> Expr:

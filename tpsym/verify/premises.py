@@ -18,6 +18,8 @@ from tpsym.program.values import Condition, Data, Family, Finite, Scalar, descri
 from tpsym.syntax import tree
 from tpsym.verify.domain import Domain, Gram
 
+NO_VALUES = (sp.zoo, sp.nan, sp.oo, -sp.oo)
+
 Definitions = Mapping[Symbol, Expr]
 
 
@@ -69,6 +71,8 @@ def where(
         elif isinstance(value, Scalar):
             given = value.expr.xreplace(substitution)
             substitution = {s: e.xreplace({known: given}) for s, e in substitution.items()} | {known: given}
+            if any(e.has(*NO_VALUES) for e in substitution.values()):
+                raise fail("undefined-value", "this gives a parameter no value", item.value.span)
         else:
             raise fail("number-expected", f"a parameter is a number, not {describe(value)}", item.value.span)
     allowed = [c for s, e in substitution.items() for c in declared(s, e)]
