@@ -116,6 +116,8 @@ def test_optima_of_pieces() -> None:
     two = any_of((compare("==", x, number(5)), all_of((compare("<=", x, number("7/3")), compare(">", x, number(0))))))
     assert maximum(x, two) == 5
     assert minimum(x, two) == 0
+    steps = any_of(compare("==", x, number(Fraction(k, 8))) for k in (3, 0, 7, 5, 1))
+    assert (minimum(x, steps), maximum(x, steps)) == (0, Fraction(7, 8))
     assert maximum(x, FALSE) is None
     assert maximum(number(4), TRUE) == 4
     assert maximum(variable("height"), compare("<=", variable("height"), x * 0 + 2)) == 2

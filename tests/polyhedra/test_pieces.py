@@ -59,6 +59,11 @@ def test_pieces_cover_the_condition(condition: Condition, point: Point) -> None:
         assert not piece.is_empty
         assert piece.variables == in_order(variables_of(condition))
         assert not any(other.covers(piece) for other in found if other is not piece)
+        for form in piece.inequalities:
+            fewer = tuple(other for other in piece.inequalities if other != form)
+            assert implied(
+                Polyhedron(piece.equalities, fewer, piece.strict, piece.variables).condition, condition
+            ).holds is False
         for i, form in enumerate(piece.strict):
             weaker = Polyhedron(
                 piece.equalities, (*piece.inequalities, form), piece.strict[:i] + piece.strict[i + 1 :], piece.variables
@@ -77,6 +82,10 @@ def test_known_pieces() -> None:
     assert pieces(any_of((compare(">=", x, ZERO), compare(">", x, ZERO), compare("==", x, ZERO)))) == (
         Polyhedron((), (x,), space=("x",)),
     )
+    larger = any_of((
+        all_of((compare(">=", x, y), compare(">=", x, ZERO))), all_of((compare(">=", y, x), compare(">=", y, ZERO)))
+    ))
+    assert pieces(larger) == (Polyhedron((), (x,), space=("x", "y")), Polyhedron((), (y,), space=("x", "y")))
     assert pieces(FALSE) == ()
     assert pieces(TRUE) == (Polyhedron(),)
 
