@@ -32,7 +32,12 @@ class Form:
     def __add__(self, other: Form | Number) -> Form:
         if not isinstance(other, Form):
             return Form(self.constant + other, self.terms)
-        return linear(self.constant + other.constant, (*self.terms, *other.terms))
+        if not other.terms:
+            return Form(self.constant + other.constant, self.terms)
+        found = dict(self.terms)
+        for name, q in other.terms:
+            found[name] = found[name] + q if name in found else q
+        return Form(self.constant + other.constant, tuple(sorted((v, q) for v, q in found.items() if q)))
 
     def __neg__(self) -> Form:
         return Form(-self.constant, tuple((v, -q) for v, q in self.terms))

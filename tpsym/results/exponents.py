@@ -5,10 +5,12 @@ from __future__ import annotations
 from sympy import Expr
 
 from tpsym.errors import Span, fail
+from tpsym.polyhedra.forms import number
 from tpsym.program.arithmetic import plain
 from tpsym.program.calls import run
 from tpsym.program.scope import Context
 from tpsym.program.values import Data, Family, Function, Scalar, Value, describe
+from tpsym.scaling.arrays import Solved
 from tpsym.scaling.depth import read_depth
 from tpsym.scaling.mup import Gauge, MaximalUpdate
 from tpsym.scaling.mup import maximal_update as solved
@@ -24,13 +26,22 @@ def analyse(
 ) -> Scaling:
     """The exponents of a network under an optimizer, at the first inputs of the file that fit it.
 
-    They are of the width, or with ``depth`` of the depth, for a residual network at infinite width.
+    With ``parametrization mup`` the learning rates given are times those of the maximal update parametrisation, and
+    multipliers and initial entries are its own. Exponents are of the width, or with ``depth`` of the depth, for a residual network at infinite width.
 
     Raises:
         TpError: the network has no scalar output or no inputs fit; see :func:`tpsym.scaling.setup.read`.
     """
-    reader = read_depth if depth else read
-    return Scaling(reader(context, output(context, function, span), optimizer, span, alignment=alignment), optimizer)
+    reader, solved_for = (read_depth if depth else read), None
+    target = output(context, function, span)
+    if context.parametrization == "mup":
+        found = solved(context, target, optimizer, span, depth=depth)
+        scale = found.scaling.run.setting.scale
+        solved_for = {
+            row.array: Solved(number(row.multiplier), number(row.std), scale.power(optimizer.rate_of(row.array)) + row.lr)
+            for row in found.rows
+        }
+    return Scaling(reader(context, target, optimizer, span, alignment=alignment, solved=solved_for), optimizer)
 
 
 def maximal_update(

@@ -9,7 +9,7 @@ width are of order one. (Yang, Yu, Zhu and Hayou, Tensor Programs VI; the limit 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 
 import sympy as sp
@@ -34,7 +34,7 @@ from tpsym.scaling.arrays import HALF, Scale, Solved, arrays_of, uses_of
 from tpsym.scaling.interpret import Feature, Pass, Setting
 from tpsym.scaling.payload import Pair
 from tpsym.scaling.setup import init_only
-from tpsym.scaling.sizes import EVEN, ONE, Known, Parts, Signature, Size, total, united, untagged
+from tpsym.scaling.sizes import EVEN, NOTHING, ONE, Known, Parts, Signature, Size, total, united, untagged
 from tpsym.scaling.training import Run, trained
 from tpsym.scaling.updates import Alignment, Rules
 from tpsym.transform.backward import Gradients, backward, pull_back
@@ -110,7 +110,7 @@ class DepthPass(Pass):
     """One reading of a residual network; ``updating`` limits the updates to some arrays."""
 
     residual: Residual | None = None
-    accumulated: dict[int, Pair] = field(default_factory=dict)
+    carried: Size = NOTHING
 
     def run(self) -> None:
         """Before the loop, one round, after it; then the same backwards."""
@@ -127,8 +127,7 @@ class DepthPass(Pass):
         self.values[r.end] = state
         self._visit(after)
         self.outputs = [self.expression(e, self.values) for e in self.setting.outputs]
-        for pair in self.outputs if self.before is not None else ():
-            self.contain(pair)
+        self.moved_outputs = [self.contain(p) for p in self.outputs] if self.before is not None else []
         self._visit(behind_after)
         self._backwards(r, behind_inside, behind_before)
 
@@ -169,8 +168,7 @@ class DepthPass(Pass):
             self.features.append(Feature("scalar", r.end, context.symbol(r.end), Pair(added, {})))
             return state
         change = united(untagged(start.change), _added(untagged(branch.change), Fraction(1)))
-        self.accumulated[r.end] = Pair({}, change)
-        self.contain(Pair({}, change))
+        self.carried = self.contain(Pair({}, change))
         # what a change of the state adds to branches adds up as the branches do
         self.given = {**self.given, r.entry: Pair(initial, change)}
         return Pair(initial, self.known.pruned(change))
@@ -181,7 +179,7 @@ class DepthPass(Pass):
         r, symbol = self.residual, self.setting.context.symbol(self.residual.end)
         if self.before is None:
             return []
-        found = [Feature("narrow", r.end, symbol, Pair({}, self.given[r.entry].change))]
+        found = [Feature("narrow", r.end, symbol, Pair({}, self.given[r.entry].change), self.carried)]
         for array in self.setting.arrays:
             if array.node not in r.layered:
                 continue

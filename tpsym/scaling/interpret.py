@@ -38,7 +38,7 @@ from tpsym.program.scope import Context
 from tpsym.program.values import node_symbol
 from tpsym.scaling.arrays import HALF, Array, Scale, Use
 from tpsym.scaling.payload import ABSENT, NotLinear, Pair, Reader
-from tpsym.scaling.sizes import EVEN, ONE, Known, Parts, Signature, Size, Source, product, shifted, total, united
+from tpsym.scaling.sizes import EVEN, NOTHING, ONE, Known, Parts, Signature, Size, Source, product, shifted, total, united
 from tpsym.scaling.sizes import unsymmetric, untagged
 from tpsym.scaling.updates import Contraction, Outer, Rules, contracted, policy
 
@@ -50,13 +50,15 @@ class Feature:
     """Something that a nonlinear function or a contraction reads in the forward pass.
 
     Vectors and denominators are of order one, scalars of order one at most; so are vectors in a width that grows slower
-    than another one, for what training adds to a wider layer is aligned with what reads it.
+    than another one, for what training adds to a wider layer is aligned with what reads it. ``change`` are the forms of
+    the change as far as constraints met before leave them.
     """
 
     role: Role
     node: int
     expr: Expr
     pair: Pair
+    change: Size = NOTHING
 
 
 @dataclass(frozen=True)
@@ -140,14 +142,14 @@ class Pass:
     features: list[Feature] = field(default_factory=list)
     met: dict[int, list[Contraction]] = field(default_factory=dict)
     outputs: list[Pair] = field(default_factory=list)
+    moved_outputs: list[Size] = field(default_factory=list)
 
     def run(self) -> None:
         """Read the forward pass, then the backward one."""
         for node in self.setting.forward:
             self.visit(node)
         self.outputs = [self.expression(e, self.values) for e in self.setting.outputs]
-        for pair in self.outputs if self.before is not None else ():
-            self.contain(pair)
+        self.moved_outputs = [self.contain(p) for p in self.outputs] if self.before is not None else []
         for node in self.setting.backward:
             self.visit(node)
 
@@ -224,7 +226,7 @@ class Pass:
         """The sizes of an expression over nodes."""
         nodes = self.setting.context.nodes
         given = {s: values[nodes[s]] for s in expr.free_symbols if s in nodes}
-        return self._checked(Reader(self.setting.scale.symbol, given, lambda *_: None), expr, None)
+        return self._checked(Reader(self.setting.scale.symbol, given, lambda *_: None, self.known), expr, None)
 
     def _matmul(self, node: int, instruction: MatMul) -> Pair:
         matrix = self.setting.program[instruction.matrix]
@@ -274,21 +276,22 @@ class Pass:
             self._feature("vector" if is_vector else "denominator" if positive else "scalar", node,
                           expr.xreplace(slots), pair)
 
-        return Reader(self.setting.scale.symbol, given, feature)
+        return Reader(self.setting.scale.symbol, given, feature, self.known)
 
     def _feature(self, role: Role, node: int, expr: Expr, pair: Pair) -> None:
         if node not in self.setting.in_forward:
             return
         if role == "vector" and self.setting.is_narrow(expr):
             role = "narrow"
-        self.features.append(Feature(role, node, expr, pair))
-        if self.before is not None:
-            self.contain(pair)
+        change = self.contain(pair) if self.before is not None else NOTHING
+        self.features.append(Feature(role, node, expr, pair, change))
 
-    def contain(self, pair: Pair) -> None:
-        """From here on the change of something stays of order one at most."""
-        for form in self.known.maximal(total(pair.change)):
+    def contain(self, pair: Pair) -> Size:
+        """From here on the change of something stays of order one at most: the forms that this is asked of."""
+        forms = self.known.maximal(frozenset(map(self.known.reduced, total(pair.change))))
+        for form in forms:
             self.known.at_most_zero(form)
+        return forms
 
     def _contracts(self, node: int, vector: int) -> None:
         if vector not in self.setting.initial_vectors:
@@ -334,7 +337,7 @@ class Pass:
 
         def at(value: Pair) -> Parts:
             values = {**reader.values, slot: value}
-            return Reader(reader.n, values, lambda *_: None).read(instruction.payload).change
+            return Reader(reader.n, values, lambda *_: None, self.known).read(instruction.payload).change
 
         kept = self._mean(node, at(Pair(array.initial, {})), width, policy(alignment, updated=False))
         moved = {s: x for s, x in at(Pair({}, array.change)).items()}
@@ -348,7 +351,7 @@ class Pass:
             given |= {
                 column_slot(copy, i): _copied(self.values[k], copy) for i, k in enumerate(instruction.vectors)
             }
-        pair = self._checked(Reader(self.setting.scale.symbol, given, lambda *_: None), instruction.payload, node)
+        pair = self._checked(Reader(self.setting.scale.symbol, given, lambda *_: None, self.known), instruction.payload, node)
         width = self.setting.scale.growth(instruction.dimension)
         return Pair(_summed(pair.initial, instruction.order, width), _summed(pair.change, instruction.order, width))
 

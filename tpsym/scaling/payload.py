@@ -14,6 +14,7 @@ from tpsym.polyhedra.forms import Form, linear, number
 from tpsym.scaling.sizes import (
     EVEN,
     ONE,
+    Known,
     Parts,
     Signature,
     Source,
@@ -85,6 +86,7 @@ class Reader:
     n: Symbol
     values: Mapping[Symbol, Pair]
     feature: Feature
+    known: Known
 
     def read(self, expr: Expr) -> Pair:
         """The sizes of an expression."""
@@ -106,12 +108,29 @@ class Reader:
     def _product(self, factors: list[Expr]) -> Pair:
         found = CONSTANT
         for factor in factors:
-            found = times(found, self.read(factor))
+            found = self.times(found, self.read(factor))
         return found
+
+    def times(self, a: Pair, b: Pair) -> Pair:
+        """The product of two values that both may change."""
+        if a is CONSTANT:
+            return b
+        if b is CONSTANT:
+            return a
+        initial = product(a.initial, b.initial)
+        if not a.change and not b.change:
+            return Pair(initial, {})
+        change = united(product(a.change, b.initial), product(a.initial, b.change))
+        # the second order is no larger where one of the two changes no more than it is
+        if a.change and b.change and not self.known.small(a.initial, a.change) and not self.known.small(b.initial, b.change):
+            change = united(change, product(a.change, b.change))
+        return Pair(initial, self.known.pruned(change))
 
     def _pow(self, expr: Expr) -> Pair:
         base, power = expr.args
         if base == self.n:
+            if power.has(self.n):
+                raise NotLinear(power)
             return _power(exponent(power))
         if power.is_Integer and 2 <= power <= MAX_POWER:
             return self._product([base] * int(power))
@@ -120,7 +139,7 @@ class Reader:
             if any(a.has(self.n) for a in inside):
                 rest = sp.Mul(*(a for a in base.args if a not in inside))
                 outside = self._product([sp.expand_power_base(a**power, force=True) for a in inside])
-                return times(outside, self.read(rest**power))
+                return self.times(outside, self.read(rest**power))
         if power.free_symbols & self.values.keys():
             return self._of_arguments(expr, (power,))
         return self._of_arguments(expr, (base,), positive=power.is_number and bool(power < 0))
@@ -142,16 +161,6 @@ class Reader:
         mixed = Signature(frozenset(), behind.union(*(sources(p.change) for p in pairs)))
         value = _signature(expr, arguments, pairs, behind)
         return Pair({value: ONE}, {mixed: changed} if changed else {})
-
-
-def times(a: Pair, b: Pair) -> Pair:
-    """The product of two values that both may change."""
-    if a is CONSTANT:
-        return b
-    if b is CONSTANT:
-        return a
-    change = united(product(a.change, b.initial), product(a.initial, b.change), product(a.change, b.change))
-    return Pair(product(a.initial, b.initial), change)
 
 
 def _power(form: Form) -> Pair:
@@ -186,4 +195,4 @@ def parity(expr: Expr, argument: Expr) -> int:
     return 1 if sp.expand(image - value) == S.Zero else 0
 
 
-__all__ = ["ABSENT", "CONSTANT", "NotLinear", "Pair", "Reader", "exponent", "times"]
+__all__ = ["ABSENT", "CONSTANT", "NotLinear", "Pair", "Reader", "exponent"]

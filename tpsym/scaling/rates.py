@@ -72,7 +72,8 @@ def maximal_rates(
     least = {name: _least(condition, name, span) for name in names}
     if holds(condition, _point(least)):
         return MaximalRates({name: -c for name, c in least.items()}, True)
-    return MaximalRates({name: -c for name, c in _one_by_one(run, condition, span).items()}, False)
+    chosen = _one_by_one(run, condition, span)
+    return MaximalRates({name: -chosen[name] for name in names}, False)
 
 
 def declared(context: Context, optimizer: Optimizer) -> dict[str, Solved]:

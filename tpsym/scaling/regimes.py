@@ -116,10 +116,10 @@ class Scaling:
         """The forms whose maximum is the exponent of the largest change of a feature."""
         run = self.run
         forms: set[Form] = set()
-        for feature in run.last.features:
-            if feature.role in ("vector", "narrow"):
-                forms |= total(feature.pair.change)
-        return self._needed(run.known.maximal(frozenset(map(run.known.reduced, forms))))
+        for c in run.constraints:
+            if c.when == "training" and c.role in ("vector", "narrow"):
+                forms |= c.size
+        return self._needed(map(run.known.reduced, forms))
 
     @cached_property
     def r(self) -> Expression | None:

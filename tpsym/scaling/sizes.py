@@ -129,21 +129,19 @@ def scaled(form: Form) -> tuple[Terms, Fraction]:
     return tuple((v, q / scale) for v, q in form.terms), form.constant / scale
 
 
-MANY = 40
-"""Forms from which on only the quick comparisons are made."""
-
-
 @dataclass(slots=True)
 class Known:
     """What is known to be ≤ 0, and the equations solved: grows while a program is read.
 
     ``bounds`` gives, by the terms of a form scaled to a leading coefficient of ±1, the largest constant with which
-    it is known to be ≤ 0; ``facts`` are the same forms as they were met. ``solved`` replaces variables by forms.
+    it is known to be ≤ 0; ``facts`` are the same forms as they were met, ``sums`` the bounds that two of them give.
+    ``solved`` replaces variables by forms.
     """
 
     solved: dict[str, Form] = field(default_factory=dict)
     bounds: dict[Terms, Fraction] = field(default_factory=dict)
     facts: dict[Terms, Form] = field(default_factory=dict)
+    sums: dict[Terms, Fraction] = field(default_factory=dict)
 
     def reduced(self, form: Form) -> Form:
         """A form with the equations put in."""
@@ -152,10 +150,16 @@ class Known:
     def at_most_zero(self, form: Form) -> None:
         """Learn that a form is ≤ 0."""
         form = self.reduced(form)
-        if form.terms:
-            terms, bound = scaled(form)
-            if terms not in self.bounds or self.bounds[terms] < bound:
-                self.bounds[terms], self.facts[terms] = bound, form
+        if not form.terms:
+            return
+        terms, bound = scaled(form)
+        if terms in self.bounds and self.bounds[terms] >= bound:
+            return
+        self.bounds[terms], self.facts[terms] = bound, form
+        for other in self.facts.values():
+            both = form + other
+            known = self.sums.get(both.terms, both.constant)
+            self.sums[both.terms] = max(known, both.constant)
 
     def solve(self, form: Form, prefer: Callable[[str], int]) -> bool:
         """Learn that a form is zero; says whether that can be."""
@@ -166,20 +170,26 @@ class Known:
         value = Form(form.constant, tuple(t for t in form.terms if t[0] != name)) * (-1 / q)
         self.solved = {v: f.substitute({name: value}) for v, f in self.solved.items()} | {name: value}
         facts = list(self.facts.values())
-        self.bounds, self.facts = {}, {}
+        self.bounds, self.facts, self.sums = {}, {}, {}
         for fact in facts:
             self.at_most_zero(fact)
         return True
 
-    def holds(self, form: Form, *, deep: bool = True) -> bool:
+    def holds(self, form: Form) -> bool:
         """Whether a form is seen to be ≤ 0, from one bound or from two."""
         if not form.terms:
             return form.constant <= 0
+        both = self.sums.get(form.terms)
+        if both is not None and form.constant <= both:
+            return True
         terms, constant = scaled(form)
         bound = self.bounds.get(terms)
-        if bound is not None and constant <= bound:
-            return True
-        return deep and any(self.holds(form - fact, deep=False) for fact in self.facts.values())
+        return bound is not None and constant <= bound
+
+    def small(self, initial: Parts, change: Parts) -> bool:
+        """Whether a change is seen to be no larger than what there was."""
+        was = total(initial)
+        return bool(was) and all(any(self.holds(self.reduced(f - g)) for g in was) for f in total(change))
 
     def pruned(self, parts: Parts) -> dict[Signature, Size]:
         """Parts without the forms that another one, of a part that is correlated with no less, is never below."""
@@ -193,10 +203,9 @@ class Known:
         """The forms of a maximum that none of the others is seen never to be below."""
         forms = sorted(size, key=str)
         others = list(rivals)
-        deep = len(forms) + len(others) <= MANY
         kept: list[Form] = []
         for i, form in enumerate(forms):
             against = (*others, *kept, *forms[i + 1 :])
-            if not any(self.holds(form - other, deep=deep) for other in against):
+            if not any(self.holds(form - other) for other in against):
                 kept.append(form)
         return frozenset(kept)

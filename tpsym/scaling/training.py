@@ -71,15 +71,16 @@ def trained(setting: Setting, *, init_only: frozenset[str], span: Span, reading:
     ]
     constraints = _learned(known, constraints, init_only)
     before, step = first, 0
+    met: list[Constraint] = []
     while True:
         step += 1
         last = read(before.values)
         last.run()
         final = last.outputs
-        met = [Constraint("training", f.expr, f.node, f.role, known.maximal(total(f.pair.change)), False)
-               for f in last.features]
-        met += [Constraint("training", e, None, "output", known.maximal(total(p.change)), False)
-                for e, p in zip(exprs, final, strict=True)]
+        # what was asked once is not asked again: later passes are read knowing it
+        met += [Constraint("training", f.expr, f.node, f.role, f.change, False) for f in last.features]
+        met += [Constraint("training", e, None, "output", size, False)
+                for e, size in zip(exprs, last.moved_outputs, strict=True)]
         if step > 1 and _same(before, last):
             break
         if step > MAX_PASSES:
