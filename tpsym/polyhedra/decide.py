@@ -99,7 +99,8 @@ class Solver:
     def point(self) -> dict[str, Fraction]:
         """The point of the last ``check`` that was true."""
         model = self._solver.model()
-        return {name: _fraction(model.eval(real, model_completion=True)) for name, real in self._reals.items()}
+        values = {name: model[real] for name, real in self._reals.items()}
+        return {name: Fraction(0) if value is None else _fraction(value) for name, value in values.items()}
 
     def largest(self, form: Form) -> Fraction:
         """What the optimizer says the largest value of a form is: to be certified.
