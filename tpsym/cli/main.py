@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tpsym.cli import parametrization
 from tpsym.errors import TpError
 
 if TYPE_CHECKING:
@@ -243,6 +244,9 @@ def zoo(name: str | None) -> int:
     text = listing(columns=terminal_columns(), color=wants_color()) if name is None else source(name)
     click.echo(text, nl=False)
     return 0
+
+
+parametrization.register(main, guarded)
 
 
 if __name__ == "__main__":

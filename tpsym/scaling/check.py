@@ -16,7 +16,7 @@ from sympy import Expr
 
 from tpsym.errors import Span, fail
 from tpsym.polyhedra.conditions import TRUE
-from tpsym.polyhedra.forms import Form, number
+from tpsym.polyhedra.forms import number
 from tpsym.program.graph import Program
 from tpsym.program.scope import Context
 from tpsym.scaling.arrays import Array, Scale, Solved, arrays_of
@@ -215,7 +215,8 @@ def _finding(setting: Setting, before: Pass | None, place: _Place) -> Finding:
     initial = _responsible(setting, before, place, lambda a: replace(a, extra=a.extra + NUDGE))
     updates = _responsible(setting, before, place, lambda a: replace(a, rate=a.rate + NUDGE)) if place.step else ()
     exponent, kind = place.exponent, place.kind
-    assert exponent is not None and kind is not None
+    assert exponent is not None
+    assert kind is not None
     return Finding(kind, described(setting, place.expr), place.step, exponent, initial, updates)
 
 
@@ -286,17 +287,13 @@ def _row(
         update = _largest(own_updates(scaling.run, array))
         verdict = "maximal" if update == 0 else "frozen"
     return Row(
-        array.name, fan_in(context, array)[0], _number(given.multiplier), _number(given.deviation),
-        _number(given.rate), update, verdict, rates[array.name] if rates else None,
+        array.name, fan_in(context, array)[0], given.multiplier.constant, given.deviation.constant,
+        given.rate.constant, update, verdict, rates[array.name] if rates else None,
     )
 
 
 def _largest(size: Size) -> Fraction | None:
     return max((f.constant for f in size), default=None)
-
-
-def _number(form: Form) -> Fraction:
-    return form.constant
 
 
 __all__ = ["Checked", "Finding", "Row", "checked"]

@@ -79,7 +79,8 @@ def maximal_rates(
 def declared(context: Context, optimizer: Optimizer) -> dict[str, Solved]:
     """Multiplier, deviation and rate of every array as the declarations and the optimizer have them."""
     own = {t.name: power(t.multiplier, context.n) for t in context.trained}
-    return {a.name: Solved(a.slope + own[a.name], a.deviation, a.rate) for a in arrays_of(context, optimizer, Scale(context.n))}
+    arrays = arrays_of(context, optimizer, Scale(context.n))
+    return {a.name: Solved(a.slope + own[a.name], a.deviation, a.rate) for a in arrays}
 
 
 def refuse_symbols(names: Iterable[str], span: Span) -> None:
