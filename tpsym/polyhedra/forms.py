@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property
+from random import Random
 
 Number = int | Fraction
 
@@ -20,6 +21,20 @@ class Form:
     @cached_property
     def coefficients(self) -> Mapping[str, Fraction]:
         return dict(self.terms)
+
+    @cached_property
+    def _hash(self) -> int:
+        # hashing fractions is slow, and forms live in sets
+        terms = tuple((v, q.numerator, q.denominator) for v, q in self.terms)
+        return hash((self.constant.numerator, self.constant.denominator, terms))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def fingerprint(self) -> float:
+        """A number that tells terms apart but for accidents: forms that differ by a constant have the same one."""
+        return sum(float(q) * _weight(v) for v, q in self.terms)
 
     @property
     def variables(self) -> frozenset[str]:
@@ -85,6 +100,11 @@ class Form:
             sign = ("-" if q < 0 else "") if not text else " - " if q < 0 else " + "
             text += sign + body
         return text
+
+
+@cache
+def _weight(name: str) -> float:
+    return Random(name).uniform(1, 2)
 
 
 def linear(constant: Number, terms: Iterable[tuple[str, Fraction]]) -> Form:

@@ -212,7 +212,7 @@ def read_depth(
         a for a in arrays_of(context, optimizer, scale, solved=solved) if uses_of(context, a, gradients)
     )
     forward = tuple(k for stage in residual.stages[:3] for k in stage)
-    rules = Rules(optimizer.rule, scale.power(gradients.scale), alignment, Known(), wide=False)
+    rules = Rules(optimizer.rule, scale.power(gradients.scale), alignment, Known(room=8 + 2 * len(arrays)), wide=False)
     setting = Setting(
         context, scale, (output,), (residual.entry, *forward, residual.end),
         tuple(k for stage in residual.stages[3:] for k in stage), arrays,

@@ -43,7 +43,7 @@ def read(
     )
     if not arrays:
         raise fail("nothing-to-train", "the output does not depend on any trained array", span, fix="declare a weight")
-    known = Known()
+    known = Known(room=8 + 2 * len(arrays))
     setting = Setting(
         context, scale, (output,), tuple(forward), _backward_only(context, gradients, frozenset(forward)), arrays,
         {a.name: uses_of(context, a, gradients) for a in arrays},

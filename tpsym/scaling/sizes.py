@@ -6,12 +6,13 @@ each has a size and a :class:`Signature`, from which the mean of a product of pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tpsym.polyhedra.forms import Form, number
+from tpsym.scaling.domination import needed
 
 Size = frozenset[Form]
 """The maximum of its forms; of none, the size of zero."""
@@ -121,6 +122,11 @@ def sources(parts: Parts) -> frozenset[Source]:
     return frozenset().union(*(s.odd | s.mixed for s in parts))
 
 
+FEW = 64
+"""Pairs of forms up to which all are compared exactly."""
+SLACK = 1e-9
+
+
 def scaled(form: Form) -> tuple[Terms, Fraction]:
     """Terms and constant divided by the size of the first coefficient."""
     scale = abs(form.terms[0][1])
@@ -135,13 +141,15 @@ class Known:
 
     ``bounds`` gives, by the terms of a form scaled to a leading coefficient of ±1, the largest constant with which
     it is known to be ≤ 0; ``facts`` are the same forms as they were met, ``sums`` the bounds that two of them give.
-    ``solved`` replaces variables by forms.
+    ``solved`` replaces variables by forms. Maxima of more than ``room`` forms are made as small as they can be.
     """
 
     solved: dict[str, Form] = field(default_factory=dict)
     bounds: dict[Terms, Fraction] = field(default_factory=dict)
     facts: dict[Terms, Form] = field(default_factory=dict)
-    sums: dict[Terms, Fraction] = field(default_factory=dict)
+    sums: dict[Terms, Form] = field(default_factory=dict)
+    room: int = 12
+    prints: Any = None
 
     def reduced(self, form: Form) -> Form:
         """A form with the equations put in."""
@@ -152,14 +160,16 @@ class Known:
         form = self.reduced(form)
         if not form.terms:
             return
-        terms, bound = scaled(form)
-        if terms in self.bounds and self.bounds[terms] >= bound:
+        if self.holds(form):
             return
+        terms, bound = scaled(form)
         self.bounds[terms], self.facts[terms] = bound, form
+        self.prints = None
         for other in self.facts.values():
             both = form + other
-            known = self.sums.get(both.terms, both.constant)
-            self.sums[both.terms] = max(known, both.constant)
+            known = self.sums.get(both.terms)
+            if known is None or known.constant < both.constant:
+                self.sums[both.terms] = both
 
     def solve(self, form: Form, prefer: Callable[[str], int]) -> bool:
         """Learn that a form is zero; says whether that can be."""
@@ -170,7 +180,7 @@ class Known:
         value = Form(form.constant, tuple(t for t in form.terms if t[0] != name)) * (-1 / q)
         self.solved = {v: f.substitute({name: value}) for v, f in self.solved.items()} | {name: value}
         facts = list(self.facts.values())
-        self.bounds, self.facts, self.sums = {}, {}, {}
+        self.bounds, self.facts, self.sums, self.prints = {}, {}, {}, None
         for fact in facts:
             self.at_most_zero(fact)
         return True
@@ -180,7 +190,7 @@ class Known:
         if not form.terms:
             return form.constant <= 0
         both = self.sums.get(form.terms)
-        if both is not None and form.constant <= both:
+        if both is not None and form.constant <= both.constant:
             return True
         terms, constant = scaled(form)
         bound = self.bounds.get(terms)
@@ -201,11 +211,31 @@ class Known:
 
     def maximal(self, size: Size, rivals: Iterable[Form] = ()) -> Size:
         """The forms of a maximum that none of the others is seen never to be below."""
-        forms = sorted(size, key=str)
-        others = list(rivals)
-        kept: list[Form] = []
-        for i, form in enumerate(forms):
-            against = (*others, *kept, *forms[i + 1 :])
-            if not any(self.holds(form - other) for other in against):
-                kept.append(form)
+        forms = sorted(size, key=lambda f: (f.terms, f.constant))
+        others = tuple(rivals)
+        if len(forms) + len(others) < 2:
+            return size
+        against = (*forms, *others)
+        alive = [True] * len(against)
+        for i, rows in enumerate(self._candidates(forms, against)):
+            alive[i] = not any(j != i and alive[j] and self.holds(forms[i] - against[j]) for j in rows)
+        kept = [form for form, lives in zip(forms, alive, strict=False) if lives]
+        if len(kept) > self.room:
+            kept = needed(kept, others, list(self.facts.values()))
         return frozenset(kept)
+
+    def _candidates(self, forms: Sequence[Form], against: Sequence[Form]) -> Iterator[Iterable[int]]:
+        """By form, the numbers of those that may be above it: by fingerprints in floating point where there are many."""
+        if len(forms) * len(against) <= FEW:
+            yield from (range(len(against)) for _ in forms)
+            return
+        import numpy as np
+
+        if self.prints is None:
+            known = [f.fingerprint for f in self.facts.values()] + [f.fingerprint for f in self.sums.values()]
+            self.prints = np.array(sorted([*known, 0.0]))
+        mine, theirs = (np.array([f.fingerprint for f in group]) for group in (forms, against))
+        gaps = mine[:, None] - theirs[None, :]
+        places = np.clip(np.searchsorted(self.prints, gaps - SLACK), 0, len(self.prints) - 1)
+        hits = np.abs(self.prints[places] - gaps) < 2 * SLACK
+        yield from (np.flatnonzero(row).tolist() for row in hits)
