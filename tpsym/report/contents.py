@@ -13,7 +13,7 @@ from tpsym.report.laws import Laws
 from tpsym.report.naming import named_parts, where_rows
 from tpsym.report.rows import Row
 from tpsym.report.subexpressions import name_parts
-from tpsym.results.answers import Answer, Recursion
+from tpsym.results.answers import Answer, Recursion, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,8 @@ class Block:
     """An equation with its where-clause: ``left = right`` where ``rows``, under ``laws``.
 
     ``steps`` are the numbers of the steps it rests on. ``recursions`` are those among the rows, and
-    ``contributions`` the summands by array, both in the names of the rows.
+    ``contributions`` the summands by array, both in the names of the rows. ``has_equation`` is false where
+    ``tables`` say everything.
     """
 
     left: Expr
@@ -33,6 +34,11 @@ class Block:
     steps: tuple[int, ...]
     recursions: tuple[Recursion, ...] = ()
     contributions: tuple[tuple[str, Expr], ...] = ()
+    tables: tuple[Table, ...] = ()
+
+    @property
+    def has_equation(self) -> bool:
+        return not self.tables or self.left != self.right
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,8 @@ def _block(answer: Answer, used: tuple[int, ...]) -> Block:
     rows = where_rows(named)
     laws = Laws.of(answer.left, named.right, *(r.right for r in rows), *(v for _, v in named.contributions))
     return Block(
-        answer.left, named.right, rows, laws, answer.note, answer.value, used, named.recursions, named.contributions
+        answer.left, named.right, rows, laws, answer.note, answer.value, used, named.recursions, named.contributions,
+        answer.tables,
     )
 
 

@@ -60,7 +60,8 @@ class Report:
         return to_markdown(self)
 
     def _repr_latex_(self) -> str:
-        return "\n".join(f"$${display(b, self.notation)}$$" for s in sections(self.answers) for b in s.blocks)
+        blocks = (block for section in sections(self.answers) for block in section.blocks if block.has_equation)
+        return "\n".join(f"$${display(block, self.notation)}$$" for block in blocks)
 
 
 FORMATS: Mapping[str, str] = MappingProxyType(

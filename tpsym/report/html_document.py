@@ -14,6 +14,7 @@ from tpsym.report.mathml import law_clauses, mathml
 from tpsym.report.names import unicode_name
 from tpsym.report.remarks import remark_html
 from tpsym.report.rows import Row
+from tpsym.report.tables import html_table
 from tpsym.report.verdicts import SYMBOLS, summary_line
 from tpsym.results.answers import ClaimResult
 
@@ -29,6 +30,7 @@ STYLE = """
 .tpsym ol > li { margin: .6em 0; } .tpsym .note { margin: 0 0 0 1.5em; color: #444; font-size: .9em; }
 .tpsym table { border-collapse: collapse; width: 100%; } .tpsym td, .tpsym th { text-align: left;
   padding: .3em .6em; border-bottom: 1px solid #ddd; vertical-align: top; }
+.tpsym caption { text-align: left; padding: .6em 0 .2em; font-style: italic; }
 .tpsym .proved { color: #1b7837; } .tpsym .checked { color: #00688b; }
 .tpsym .refuted { color: #b2182b; } .tpsym .undecided { color: #8a6d00; }
 """
@@ -75,7 +77,7 @@ def _equation(math: str) -> str:
 
 
 def _block(block: Block, note: Callable[[str], str] = remark_html) -> str:
-    out = [_equation(mathml(block.left, "=", block.right, laws=block.laws))]
+    out = [_equation(mathml(block.left, "=", block.right, laws=block.laws))] if block.has_equation else []
     rows = [_row(row, block.laws) for row in block.rows] + law_clauses(block.laws)
     if rows:
         out += ["<p class='note'>where</p>", *(_equation(row) for row in rows)]
@@ -87,7 +89,8 @@ def _block(block: Block, note: Callable[[str], str] = remark_html) -> str:
     notes += [note(block.note)] if block.note else []
     word = "step" if len(block.steps) == 1 else "steps"
     notes += [f"<span class='dim'>By {word} {ranges(block.steps)}.</span>"] if block.steps else []
-    return "".join(out) + (f"<p class='note'>{' '.join(notes)}</p>" if notes else "")
+    out += [f"<p class='note'>{' '.join(notes)}</p>"] if notes else []
+    return "".join([*out, *map(html_table, block.tables)])
 
 
 def _row(row: Row, laws: Laws) -> str:

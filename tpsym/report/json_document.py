@@ -12,6 +12,7 @@ from tpsym.report.contents import Block, cited, sections, steps
 from tpsym.report.latex import latex
 from tpsym.report.laws import Laws
 from tpsym.report.rows import Range
+from tpsym.report.tables import table_object
 from tpsym.report.text import law_clauses, text
 from tpsym.report.verdicts import claim_object, summary
 from tpsym.results.answers import Notation, Recursion
@@ -29,7 +30,8 @@ def to_json(report: Report) -> str:
     ``name``, ``value``, and ``for``: the layers ``index`` = ``low``, …, ``high`` it holds for, or null),
     ``recursions`` over layers (each ``symbol`` = ``step`` for ``index`` = ``low``, …, ``high`` from ``first`` =
     ``initial``; ``solution``, the closed form of ``symbol``, or null; ``note``), ``contributions`` to a tangent
-    kernel (each ``array``, ``value``), ``laws`` (text), ``value`` (at the defaults, or null), ``note``,
+    kernel (each ``array``, ``value``), ``tables`` (each ``title``, ``columns``, ``rows`` of cells, ``note``; where
+    ``left`` is ``right`` they are the answer), ``laws`` (text), ``value`` (at the defaults, or null), ``note``,
     ``steps`` (numbers); ``steps``: ``number``, ``rule``, ``source``, ``locator``, ``line`` (or null),
     ``before``, ``after``, ``laws``, ``note``; ``claims`` and ``summary`` as in ``tpsym verify --json``;
     ``sources``: ``key``, ``text``, ``note``.
@@ -79,6 +81,7 @@ def _block(block: Block, notation: Notation) -> dict[str, Any]:
         ],
         "recursions": [_recursion(r, formula) for r in block.recursions],
         "contributions": [{"array": name, "value": formula(value)} for name, value in block.contributions],
+        "tables": [table_object(table, notation) for table in block.tables],
         "laws": law_clauses(block.laws),
         "value": block.value,
         "note": block.note,

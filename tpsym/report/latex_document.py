@@ -15,6 +15,7 @@ from tpsym.report.measure import width
 from tpsym.report.names import unicode_name
 from tpsym.report.remarks import remark_latex
 from tpsym.report.rows import Row
+from tpsym.report.tables import latex_lines
 from tpsym.report.verdicts import summary_line
 from tpsym.results.answers import ClaimResult, Notation
 
@@ -30,7 +31,7 @@ PREAMBLE = r"""\documentclass[10pt,a4paper,fleqn]{article}
 \usepackage{textcomp}
 \usepackage[margin=2.4cm]{geometry}
 \usepackage{amsmath,amssymb}
-\usepackage{longtable}
+\usepackage{longtable,array}
 \usepackage{graphicx}
 \usepackage{xcolor}
 \usepackage[hidelinks]{hyperref}
@@ -58,6 +59,9 @@ PREAMBLE = r"""\documentclass[10pt,a4paper,fleqn]{article}
 % A character without a glyph, by its code point.
 \newcommand{\tpunknown}[1]{{\fontsize{4}{4}\selectfont\fbox{\rmfamily #1}}}
 \newcommand{\tpline}[2]{\makebox[2.2em][r]{\textcolor{tpgray}{\scriptsize #1}}\hspace{0.8em}\texttt{#2}\par}
+% A rule of a table, with a little room on both sides.
+\newcommand{\tprule}[1]{\noalign{\vskip 1pt\global\arrayrulewidth=#1}\hline%
+  \noalign{\global\arrayrulewidth=.4pt\vskip 2pt}}
 \newcommand{\tpstep}[4]{\par\medskip\textbf{#1.}\enspace\textsc{#2}#3\hfill{\small\textcolor{tpgray}{#4}}}
 """
 
@@ -79,7 +83,7 @@ def to_latex(report: Report) -> str:
 def equations(block: Block, notation: Notation) -> list[str]:
     """The displays of a block: the equation, then its where-clause."""
     printer = MathLatex(notation, block.laws)
-    out = [align([(str(printer.doprint(block.left)), "=", broken(block.right, printer))])]
+    out = [align([(str(printer.doprint(block.left)), "=", broken(block.right, printer))])] if block.has_equation else []
     rows = [(str(printer.doprint(row.left)), "=", _with_remark(row, printer)) for row in block.rows]
     rows += [(left, relation, [law]) for left, relation, law in law_parts(block.laws, notation)]
     if rows:
@@ -141,6 +145,7 @@ def _results(report: Report) -> list[str]:
                 numbers = ranges(block.steps).replace("–", "--")
                 notes.append(rf"\textcolor{{tpgray}}{{By {word} {numbers}.}}")
             out.append(r"{\small\hspace*{1.8em}" + " ".join(notes) + r"\par}" if notes else "")
+            out += [line for table in block.tables for line in latex_lines(table, report.notation)]
     return out
 
 

@@ -12,6 +12,7 @@ from tpsym.report.latex import MathLatex, law_parts
 from tpsym.report.latex_names import latex_name
 from tpsym.report.names import unicode_name
 from tpsym.report.remarks import remark_markdown
+from tpsym.report.tables import markdown_lines
 from tpsym.report.verdicts import SYMBOLS, summary_line
 from tpsym.results.answers import ClaimResult, Notation
 
@@ -79,10 +80,12 @@ def _program(source: str) -> list[str]:
 
 
 def _block(block: Block, notation: Notation, note: Callable[[str], str] = remark_markdown) -> list[str]:
-    lines = ["$$", display(block, notation), "$$", ""]
+    lines = ["$$", display(block, notation), "$$", ""] if block.has_equation else []
     if block.value is not None:
         lines += [f"In numbers: {markdown(block.value)}.", ""]
     lines += [note(block.note), ""] if block.note else []
+    for table in block.tables:
+        lines += markdown_lines(table, notation)
     word = "step" if len(block.steps) == 1 else "steps"
     return lines + ([f"By {word} {ranges(block.steps)}.", ""] if block.steps else [])
 

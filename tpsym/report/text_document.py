@@ -13,6 +13,7 @@ from tpsym.report.laws import Laws
 from tpsym.report.names import unicode_name
 from tpsym.report.remarks import remark_text
 from tpsym.report.rows import Range, Row
+from tpsym.report.tables import text_lines
 from tpsym.report.text import law_clauses, text, wrap
 from tpsym.report.verdicts import Paint, claim_lines
 
@@ -129,13 +130,15 @@ def _title(name: str, place: str, width: int, paint: Paint) -> list[str]:
 
 
 def _block(block: Block, width: int, paint: Paint) -> list[str]:
-    lines = equation_lines(block.left, block.right, laws=block.laws, width=width)
+    lines = equation_lines(block.left, block.right, laws=block.laws, width=width) if block.has_equation else []
     lines += where_lines(block.rows, block.laws, width=width)
     lines += contribution_lines(block, width=width)
     if block.value is not None:
         lines += wrap(f"  ≈ {plain(block.value)}", width=width)
     if block.note:
         lines += wrap(f"  {remark_text(block.note)}", width=width, indent="  ")
+    for table in block.tables:
+        lines += [*([""] if lines else []), *text_lines(table, width=width)]
     if block.steps:
         word = "step" if len(block.steps) == 1 else "steps"
         lines += [paint(line, "dim") for line in wrap(f"  by {word} {ranges(block.steps)}", width=width)]

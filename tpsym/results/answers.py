@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from sympy import Expr, Symbol
 
 from tpsym.derivation import Step
 from tpsym.errors import Span
+from tpsym.polyhedra.trees import Condition
 
 VerdictKind = Literal["proved", "checked", "refuted", "undecided"]
 
@@ -35,6 +36,21 @@ class Recursion:
     note: str = ""
 
 
+Piece: TypeAlias = str | Expr | Condition
+"""Words, a formula, or a condition on exponents."""
+Cell: TypeAlias = Piece | tuple[Piece, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table under a heading of ``columns``; ``note`` is a sentence below it."""
+
+    title: str
+    columns: tuple[Cell, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    note: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One equation that answers a ``derive``: ``left = right`` where ``definitions``.
@@ -45,6 +61,7 @@ class Answer:
     ``value`` is the number at the defaults of all parameters (text, with its error) or ``None``.
     ``recursions`` are those of the statistics of layers that ``right`` mentions, each before its first user.
     ``contributions`` splits a tangent kernel by trained array: pairs (name, summand of ``right``).
+    ``tables`` come with the equation; where ``left`` and ``right`` are the same they are the whole answer.
     """
 
     question: str
@@ -57,6 +74,7 @@ class Answer:
     value: str | None = None
     recursions: tuple[Recursion, ...] = ()
     contributions: tuple[tuple[str, Expr], ...] = ()
+    tables: tuple[Table, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import sympy as sp
 from sympy import Expr, Integer, Rational, Symbol
 
 from tpsym.errors import Span, TpError, fail
 from tpsym.polyhedra.conditions import And, Compare, Constant, Not, Or, any_of
 from tpsym.polyhedra.conditions import Condition as Exact
 from tpsym.polyhedra.conditions import Expression as Piecewise
-from tpsym.polyhedra.translate import to_sympy, to_text
+from tpsym.polyhedra.translate import to_sympy
 from tpsym.program.arithmetic import plain
 from tpsym.program.evaluate import evaluate
 from tpsym.program.messages import no_named_arguments, similar, wrong_arity
@@ -31,8 +30,12 @@ from tpsym.program.values import (
     VectorValue,
     describe,
 )
-from tpsym.results.answers import Answer
+from tpsym.results.answers import Answer, Table
+from tpsym.results.exponent_conditions import largest_change
+from tpsym.results.exponent_regions import condition_tables, region_tables
+from tpsym.results.exponent_tables import kernel_table, regimes_table, sizes_table, sums_table
 from tpsym.results.exponents import MaximalUpdate, Scaling, analyse, maximal_update
+from tpsym.results.mup_tables import reasons_table, solution_table
 from tpsym.results.optimizer_values import KINDS, one_array
 from tpsym.results.reasons import NoLimit, reasons, stand_in
 from tpsym.scaling.mup import Gauge
@@ -162,9 +165,8 @@ def _scaling_attribute(side: LimitQuestions, content: Callable[[], Scaling], nam
     if side.dry:
         # not zero: a condition that can be decided would be one that says something
         return Region(">=", (Scalar(_dry(name)), Scalar(Integer(1))), lambda: None)
-    exact = condition_of(content(), name)
-    found = condition(side.context, exact)
-    return Region(found.op, found.operands, lambda: exact)
+    found = condition(side.context, condition_of(content(), name))
+    return Region(found.op, found.operands, lambda: (content(), name))
 
 
 def _dry(name: str) -> Expr:
@@ -268,30 +270,28 @@ def condition(context: Context, exact: Exact) -> Condition:
 
 
 def exponent_answers(side: LimitQuestions, value: Theory | Region, text: str, span: Span) -> Iterator[Answer]:
-    """What ``derive`` states of exponents; conditions stand in the notes."""
+    """What ``derive`` states of exponents: an equation where there is one, and tables."""
     if isinstance(value, Region):
-        yield _stated(text, text, value.content(), span)
+        found, name = value.content()
+        tables = region_tables(found) if name == "region" else condition_tables(found, name)
+        yield _tables(text, tables, span)
     elif value.kind == "scaling":
-        found: Scaling = value.content()
-        if found.r is not None:
-            yield Answer(text, Symbol("r"), expression(side.context, found.r), (), (), span)
-        for name in CONDITIONS[:-1]:
-            yield _stated(text, name, condition_of(found, name), span)
+        found = value.content()
+        tables = (sizes_table(found), sums_table(found), regimes_table(found), kernel_table(found))
+        r = largest_change(found)
+        if r is None:
+            yield _tables(text, tables, span)
+        else:
+            yield Answer(text, Symbol("r"), expression(side.context, r), (), (), span, tables=tables,
+                         note="the exponent of the largest change of a feature, with its sign reversed")
     else:
-        yield from _mup_answers(side, value.content(), text, span)
+        solution = value.content()
+        yield _tables(text, (solution_table(solution), reasons_table(solution)), span)
 
 
-def _stated(text: str, name: str, exact: Any, span: Span) -> Answer:
-    symbol = Symbol(name)
-    return Answer(text, symbol, symbol, (), (), span, note=f"where {to_text(exact)}")
-
-
-def _mup_answers(side: LimitQuestions, found: MaximalUpdate, text: str, span: Span) -> Iterator[Answer]:
-    n = side.context.n
-    for row in found.rows:
-        for name, what in (("std", "standard deviation"), ("multiplier", "multiplier"), ("lr", "learning rate")):
-            yield Answer(text, Symbol(f"{name}({row.array})"), sp.Pow(n, rational(getattr(row, name))), (), (), span,
-                         note=f"the power of {n} in the {what} of {row.array}")
+def _tables(text: str, tables: tuple[Table, ...], span: Span) -> Answer:
+    symbol = Symbol(text)
+    return Answer(text, symbol, symbol, (), (), span, tables=tables)
 
 
 __all__ = ["ask_mup", "ask_scaling", "condition", "exponent_answers"]

@@ -1,0 +1,198 @@
+"""Tables of scaling exponents: sizes of vectors, sums over the width and their laws, regimes, maximal update."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sympy import Expr, Symbol
+
+from tpsym.polyhedra.conditions import TRUE, And, Condition, Expression, MaxOf, Or, compare
+from tpsym.polyhedra.forms import Form, variable
+from tpsym.polyhedra.translate import to_sympy
+from tpsym.polyhedra.trees import variables_of
+from tpsym.program.instructions import MatMul, Moment, Vector
+from tpsym.program.labels import node_label
+from tpsym.program.values import node_symbol
+from tpsym.results.answers import Cell, Piece, Table
+from tpsym.results.exponent_conditions import (
+    ZERO,
+    R,
+    contribution,
+    factored_max,
+    learns,
+    moves,
+    stability,
+)
+from tpsym.scaling.arrays import source_name
+from tpsym.scaling.regimes import Scaling
+from tpsym.scaling.sizes import Signature
+from tpsym.scaling.updates import Contraction
+
+ALIGNMENT = {
+    "worst": "Alignment: what is summed over the width is taken to be correlated, a law of large numbers, wherever no "
+             "symmetry of the program makes its mean vanish.",
+    "everett_full": "Alignment: updates are aligned with what they meet, initial arrays are not aligned with changes "
+                    "(Everett et al., 2024: full alignment).",
+    "none": "Alignment: nothing is aligned with anything, every sum over the width has the size of the central limit "
+            "theorem (Everett et al., 2024: no alignment).",
+}
+LARGE, SMALL = "law of large numbers", "central limit"
+
+
+def symbolic(value: Expression) -> Expr:
+    """An exponent as an expression in symbols by name."""
+    found: Expr = to_sympy(value, {name: Symbol(name, real=True) for name in variables_of(value)})
+    return found
+
+
+# --- sizes -------------------------------------------------------------------------------------------
+
+
+def sizes_table(scaling: Scaling) -> Table:
+    """Exponents of named vectors and of the output: at initialisation and of the change in training."""
+    rows = []
+    for node, label in named_nodes(scaling):
+        symbol = node_symbol(node)
+        rows.append((Symbol(label), _initial(scaling, symbol), _change(scaling, symbol)))
+    for expr in scaling.run.setting.outputs:
+        rows.append(("output", _initial(scaling, expr), _change(scaling, expr)))
+    n = scaling.run.setting.scale.symbol
+    note = f"Root mean square of a coordinate: {n} to the power of the exponent. Changes are those of a stable " \
+           "parametrisation after a few steps of training."
+    return Table(f"Exponents of {n}", ("", "at initialisation", "of the change"), tuple(rows), note)
+
+
+def named_nodes(scaling: Scaling) -> Iterator[tuple[int, str]]:
+    """The vectors of the forward pass that have names, or that an array acts on."""
+    setting = scaling.run.setting
+    outputs = {setting.context.nodes[s] for e in setting.outputs for s in e.free_symbols if s in setting.context.nodes}
+    met = {k for uses in setting.uses.values() for u in uses if (k := u.argument) is not None}
+    for node in setting.forward:
+        instruction = setting.program[node]
+        if node in outputs or isinstance(instruction, Vector) or getattr(instruction, "dimension", None) is None:
+            continue
+        if isinstance(instruction, Moment) or not (node in setting.program.labels or node in met):
+            continue
+        label = node_label(setting.program, node)
+        if not label.startswith("#"):
+            yield node, label.replace("**", "^")
+
+
+def _initial(scaling: Scaling, expr: Expr) -> Cell:
+    found = scaling.init(expr)
+    return "zero" if found is None else symbolic(factored_max(_items(found)))
+
+
+def _change(scaling: Scaling, expr: Expr) -> Cell:
+    found = scaling.update(expr)
+    return "never changes" if found is None else symbolic(factored_max(_items(found)))
+
+
+def _items(largest: Expression) -> tuple[Form, ...]:
+    """The forms of a maximum of forms."""
+    items = largest.items if isinstance(largest, MaxOf) else (largest,)
+    return tuple(item for item in items if isinstance(item, Form))
+
+
+# --- sums --------------------------------------------------------------------------------------------
+
+
+def sums_table(scaling: Scaling) -> Table:
+    """Every sum over the width in the forward pass, the law that it obeys, and why."""
+    setting, rows = scaling.run.setting, list[tuple[Cell, ...]]()
+    n = setting.scale.symbol
+    for node in setting.forward:
+        instruction = setting.program[node]
+        if isinstance(instruction, MatMul):
+            rows += _product_rows(scaling, node, instruction)
+        elif isinstance(instruction, Moment) and instruction.dimension is not None:
+            rows += _mean_rows(scaling, node)
+    return Table(f"Sums over the width {n}", ("sum", "obeys the", "because"), tuple(rows),
+                 ALIGNMENT[setting.rules.alignment])
+
+
+def _product_rows(scaling: Scaling, node: int, instruction: MatMul) -> Iterator[tuple[Cell, ...]]:
+    setting = scaling.run.setting
+    matrix, argument = setting.program.label(instruction.matrix), node_label(setting.program, instruction.vector)
+    times = Symbol(f"{matrix}{'.T' if instruction.transposed else ''}"), " times ", _named(argument)
+    yield times, SMALL, (Symbol(matrix), " has independent centred entries")
+    array = setting.by_node.get(instruction.matrix)
+    if array is not None:
+        contractions = scaling.run.last.met.get(node, [])
+        update: Cell = ("update of ", *times)
+        yield update, *_law(scaling, contractions, same=_named(argument))
+
+
+def _mean_rows(scaling: Scaling, node: int) -> Iterator[tuple[Cell, ...]]:
+    setting = scaling.run.setting
+    label: Cell = _named(node_label(setting.program, node))
+    start = scaling.run.first.met.get(node, [])
+    yield label, *_law(scaling, start)
+    # what the last pass met first is the sum at initialisation, once more
+    later = scaling.run.last.met.get(node, [])[len(start):]
+    if later:
+        yield ("change of ", *_parts(label)), *_law(scaling, later)
+
+
+def _named(label: str) -> Cell:
+    return "a vector without a name" if label.startswith("#") else Symbol(label.replace("**", "^"))
+
+
+def _law(scaling: Scaling, met: Sequence[Contraction], same: Cell | None = None) -> tuple[Cell, Cell]:
+    """The law of a sum and the reason."""
+    if any(c.large for c in met):
+        if same is not None:
+            return LARGE, (*_parts(same), " is correlated with itself at earlier steps")
+        return LARGE, "no symmetry makes the mean vanish"
+    flips = [s for c in met for s in c.symmetries]
+    if not flips:
+        return SMALL, "assumed"
+    return SMALL, ("the mean vanishes: it is odd in ", *_sources(scaling, flips[0]))
+
+
+def _parts(cell: Cell) -> tuple[Piece, ...]:
+    return cell if isinstance(cell, tuple) else (cell,)
+
+
+def _sources(scaling: Scaling, signature: Signature) -> Iterator[str | Expr]:
+    names = sorted(source_name(scaling.run.setting.program, s) for s in signature.odd)
+    for k, name in enumerate(names):
+        if k:
+            yield ", "
+        yield Symbol(name)
+
+
+# --- regimes -----------------------------------------------------------------------------------------
+
+
+def regimes_table(scaling: Scaling) -> Table:
+    """What has to hold for each regime, one condition a line."""
+    rows = [*_conjuncts("stable", stability(scaling))]
+    moving = moves(scaling)
+    rows.append(("nontrivial", ("stable and (", moving, ")") if isinstance(moving, Or) else ("stable and ", moving)))
+    if scaling.r is not None:
+        rows.append(("feature learning", ("stable and ", learns(scaling))))
+        rows.append(("kernel regime", ("nontrivial and ", compare(">", variable(R), ZERO))))
+    else:
+        rows.append(("feature learning", "never: no feature changes in training"))
+        rows.append(("kernel regime", "nontrivial"))
+    if scaling.faithful != TRUE:
+        rows.append(("faithful", scaling.faithful))
+    return Table("Regimes", ("", "if and only if"), tuple(rows))
+
+
+def _conjuncts(name: str, condition: Condition) -> Iterator[tuple[Cell, ...]]:
+    items = condition.items if isinstance(condition, And) else (condition,)
+    for k, item in enumerate(items):
+        yield (name if k == 0 else "", item if k == len(items) - 1 else (item, " and"))
+
+
+def kernel_table(scaling: Scaling) -> Table:
+    """Which arrays contribute to the limiting kernel, in a stable parametrisation."""
+    rows = []
+    for array in scaling.run.setting.arrays:
+        rows.append((Symbol(array.name), contribution(scaling, scaling.contributes(array))))
+    return Table("Arrays that contribute to the kernel of the output", ("array", "if stable and"), tuple(rows))
+
+
+__all__ = ["ALIGNMENT", "kernel_table", "regimes_table", "sizes_table", "sums_table", "symbolic"]
