@@ -55,5 +55,5 @@ claim "zero": S.update(G @ phi(U @ x - U @ x)) == 0
 def test_derive() -> None:
     text = derive(parse(NETWORK + "derive S\nderive S.region\nderive S.stable\nderive M\nderive S.r\n")).to_text()
     assert text.count("S.region") >= 1
-    row = next(line.split() for line in text.splitlines() if line.split()[:1] == ["W"])
+    row = next(line.split() for line in text.splitlines() if line.split()[:2] == ["W", "hidden"])
     assert row[:6] == ["W", "hidden", "layer", "1", "1/√n", "1/n"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from tpsym.report.text import text
 from tpsym.results.answers import Cell, Notation
 
 SIGNS = {"==": "=", "!=": "≠", "<=": "≤", ">=": "≥", "<": "<", ">": ">"}
+FRACTION = re.compile(r"\\frac\{(\d+|\w)\}\{(\d+|\w|\w\^\{?[\d/]+\}?|\\sqrt\{\w\})\}")
+"""Fractions that can be written with a slash and need no brackets."""
 TEX_SIGNS = {"≠": r"\neq", "≤": r"\leq", "≥": r"\geq", "<": r"\lt", ">": r"\gt"}
 NO_LAWS = Laws.of()
 
@@ -92,4 +95,9 @@ def markdown_setter(notation: Notation) -> Setter:
 
 def latex_setter(notation: Notation) -> Setter:
     """LaTeX in running text."""
-    return Setter(tex, lambda row: f"${latex_row(row, notation)}$")
+    return Setter(tex, lambda row: f"${inline(latex_row(row, notation))}$")
+
+
+def inline(formula: str) -> str:
+    r"""A formula with short fractions on one line, ``1/\sqrt{n}``."""
+    return FRACTION.sub(r"\1/\2", formula)

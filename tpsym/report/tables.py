@@ -9,7 +9,6 @@ from typing import Any
 from tpsym.report.cells import HTML, TEXT, latex_setter, markdown_setter
 from tpsym.report.escape import columns, html, markdown, tex
 from tpsym.report.measure import width as letters
-from tpsym.report.remarks import remark_html, remark_latex, remark_markdown, remark_text
 from tpsym.report.text import wrap
 from tpsym.results.answers import Notation, Table
 
@@ -34,7 +33,7 @@ def text_lines(table: Table, *, width: int, indent: str = "  ") -> list[str]:
         if heads and k == 0:
             lines.append(indent + (" " * GAP).join("─" * w for w in room))
     if table.note:
-        lines += wrap(f"{indent}{remark_text(table.note)}", width=width, indent=indent)
+        lines += wrap(f"{indent}{TEXT(table.note)}", width=width, indent=indent)
     return [line.rstrip() for line in lines]
 
 
@@ -63,7 +62,7 @@ def markdown_lines(table: Table, notation: Notation) -> list[str]:
     lines = [f"**{markdown(table.title)}**", ""] if table.title else []
     lines += [f"| {' | '.join(map(setter, table.columns))} |", "|" + " --- |" * len(table.columns)]
     lines += [f"| {' | '.join(setter(cell) for cell in row)} |" for row in table.rows]
-    return [*lines, "", *([remark_markdown(table.note), ""] if table.note else [])]
+    return [*lines, "", *([setter(table.note), ""] if table.note else [])]
 
 
 # --- LaTeX -------------------------------------------------------------------------------------------
@@ -74,17 +73,21 @@ def latex_lines(table: Table, notation: Notation) -> list[str]:
     setter = latex_setter(notation)
     rows = [[setter(cell) for cell in row] for row in table.rows]
     heads = [[rf"\textbf{{{setter(head)}}}" if head else "" for head in table.columns]] if any(table.columns) else []
-    title = rf"\par\smallskip\noindent\hspace*{{1.8em}}\textit{{{tex(table.title)}}}\par\nopagebreak"
-    out = [title] if table.title else []
-    out += [r"{\small\renewcommand{\arraystretch}{1.15}\setlength{\LTleft}{1.8em}\setlength{\LTright}{0pt plus 1fill}",
+    out = [r"{\small\renewcommand{\arraystretch}{1.15}\setlength{\LTleft}{1.8em}\setlength{\LTright}{0pt plus 1fill}",
             r"\setlength{\LTpre}{2pt}\setlength{\LTpost}{4pt}",
-            rf"\begin{{longtable}}{{{_columns([*map(list, heads), *rows])}}}", r"\tprule{.08em}"]
-    for head in heads:
-        out += [" & ".join(head) + r" \\", r"\tprule{.05em}\endhead"]
+            rf"\begin{{longtable}}{{{_columns([*heads, *rows])}}}"]
+    if table.title:
+        title = rf"\multicolumn{{{len(table.columns)}}}{{@{{}}l@{{}}}}{{\textit{{{tex(table.title)}}}}} \\[1pt]"
+        out += [title, r"\tprule{.08em}", *_head(heads), r"\endfirsthead"]
+    out += [r"\tprule{.08em}", *_head(heads), r"\endhead"]
     out += [" & ".join(row) + r" \tabularnewline" for row in rows]
     out += [r"\tprule{.08em}", r"\end{longtable}}"]
-    note = rf"\parbox[t]{{0.92\linewidth}}{{\raggedright {remark_latex(table.note, running=True)}}}"
+    note = rf"\parbox[t]{{0.92\linewidth}}{{\raggedright {setter(table.note)}}}"
     return out + ([rf"{{\small\hspace*{{1.8em}}{note}\par}}"] if table.note else [])
+
+
+def _head(heads: Sequence[Sequence[str]]) -> list[str]:
+    return [line for head in heads for line in (" & ".join(head) + r" \\", r"\tprule{.05em}")]
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> str:
@@ -108,7 +111,7 @@ def html_table(table: Table) -> str:
     head = "".join(f"<th>{HTML(head)}</th>" for head in table.columns)
     body = "".join("<tr>" + "".join(f"<td>{HTML(cell)}</td>" for cell in row) + "</tr>" for row in table.rows)
     title = f"<caption>{html(table.title)}</caption>" if table.title else ""
-    note = f"<p class='note'>{remark_html(table.note)}</p>" if table.note else ""
+    note = f"<p class='note'>{HTML(table.note)}</p>" if table.note else ""
     return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{note}"
 
 
@@ -119,5 +122,5 @@ def table_object(table: Table, notation: Notation) -> dict[str, Any]:
         "title": table.title,
         "columns": [{"text": TEXT(head), "latex": setter(head)} for head in table.columns],
         "rows": [[{"text": TEXT(cell), "latex": setter(cell)} for cell in row] for row in table.rows],
-        "note": table.note,
+        "note": {"text": TEXT(table.note), "latex": setter(table.note)},
     }

@@ -48,7 +48,7 @@ class Table:
     title: str
     columns: tuple[Cell, ...]
     rows: tuple[tuple[Cell, ...], ...]
-    note: str = ""
+    note: Cell = ""
 
 
 @dataclass(frozen=True, slots=True)

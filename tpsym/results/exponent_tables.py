@@ -57,8 +57,8 @@ def sizes_table(scaling: Scaling) -> Table:
     for expr in scaling.run.setting.outputs:
         rows.append(("output", _initial(scaling, expr), _change(scaling, expr)))
     n = scaling.run.setting.scale.symbol
-    note = f"Root mean square of a coordinate: {n} to the power of the exponent. Changes are those of a stable " \
-           "parametrisation after a few steps of training."
+    note = ("A coordinate is of the order of ", n, " to the exponent. Changes are those after a few steps of training, "
+            "in a stable parametrisation.")
     return Table(f"Exponents of {n}", ("", "at initialisation", "of the change"), tuple(rows), note)
 
 

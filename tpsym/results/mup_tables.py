@@ -58,7 +58,8 @@ def reasons_table(found: MaximalUpdate) -> Table:
         start, move = _start(found, row, point), _update(found, arrays[row.array], point)
         rows.append((Symbol(row.array), *start))
         rows.append(("", *move))
-    note = f"Multiplier {n}^(-a), standard deviation {n}^(-b), learning rate {n}^(-c); equivalent forms differ in a."
+    a, b, c = (n ** -Symbol(kind, real=True) for kind in "abc")
+    note = "Multiplier ", a, ", standard deviation ", b, ", learning rate ", c, "."
     return Table("Why these exponents", ("array", "equation", "meaning"), tuple(rows), note)
 
 
