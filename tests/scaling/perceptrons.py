@@ -69,7 +69,8 @@ def one_rate(depth: int) -> Scaling:
 @cache
 def rates_by_layer(depth: int, rule: Rule, faithful: bool = False) -> Scaling:
     """Learning rates n^-c[l]; with ``faithful`` ε of size n^-d[l]."""
-    return scaling(text(depth), Optimizer(rule, rates=minus("c", depth), epsilons=minus("d", depth) if faithful else {}))
+    epsilons = minus("d", depth) if faithful else {}
+    return scaling(text(depth), Optimizer(rule, rates=minus("c", depth), epsilons=epsilons))
 
 
 def v(name: str) -> Form:

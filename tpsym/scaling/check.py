@@ -15,7 +15,7 @@ from typing import Literal
 from sympy import Expr
 
 from tpsym.errors import Span, fail
-from tpsym.polyhedra.conditions import TRUE
+from tpsym.polyhedra.conditions import holds, substitute
 from tpsym.polyhedra.forms import number
 from tpsym.program.graph import Program
 from tpsym.program.scope import Context
@@ -24,7 +24,7 @@ from tpsym.scaling.interpret import Pass, Setting
 from tpsym.scaling.mup import Role
 from tpsym.scaling.named import fan_in
 from tpsym.scaling.payload import Pair
-from tpsym.scaling.rates import MaximalRates, declared, maximal_rates, refuse_symbols
+from tpsym.scaling.rates import MaximalRates, declared, maximal_rates, refuse_symbols, settled
 from tpsym.scaling.regimes import Scaling
 from tpsym.scaling.setup import read
 from tpsym.scaling.sizes import Known, Size, total
@@ -95,9 +95,10 @@ class Checked:
         """In a word or two, by the theorems of :mod:`tpsym.scaling.regimes`."""
         if self.scaling is None:
             return "unstable"
-        if self.scaling.feature_learning == TRUE:
+        values = self.scaling.run.known.solved
+        if holds(substitute(self.scaling.feature_learning, values), {}):
             return "feature learning"
-        return "kernel regime" if self.scaling.kernel_regime == TRUE else "trivial"
+        return "kernel regime" if holds(substitute(self.scaling.kernel_regime, values), {}) else "trivial"
 
 
 def checked(
@@ -134,19 +135,20 @@ def _setting(
     context: Context, output: Expr, optimizer: Optimizer, span: Span, table: Mapping[str, Solved], alignment: Alignment
 ) -> Setting:
     """The network at the table; it is first met at rates at which sizes close in any case."""
-    used = table.values()
-    refuse_symbols(frozenset().union(*(f.variables for s in used for f in (s.multiplier, s.deviation, s.rate))), span)
-    trained_names = {t.name for t in context.trained}
-    still = {name: replace(s, rate=STILL) for name, s in table.items()}
+    known = Known(settled(context))
+    forms = [f for s in table.values() for f in (s.multiplier, s.deviation, s.rate)]
+    still = {t.name: Solved(number(0), number(0), STILL) for t in context.trained}
+    still |= {name: replace(s, rate=STILL) for name, s in table.items()}
     bare = replace(optimizer, rates={}, decays={})
     run = read(context, output, bare, span, alignment=alignment, solved=still)
-    refuse_symbols(frozenset().union(*(f.variables for c in run.constraints for f in c.size)), span)
-    names = {a.name for a in run.setting.arrays}
-    missing = sorted((names & trained_names) - table.keys())
+    names = [a.name for a in run.setting.arrays]
+    missing = [name for name in names if name not in table]
     if missing:
         raise fail("missing-array", f"the table says nothing of {', '.join(missing)}", span)
+    forms += [f for c in run.constraints for f in c.size]
+    refuse_symbols(frozenset().union(*(known.reduced(f).variables for f in forms)), span)
     arrays = arrays_of(context, optimizer, Scale(context.n), solved=table)
-    rules = replace(run.setting.rules, known=Known())
+    rules = replace(run.setting.rules, known=known)
     return replace(run.setting, arrays=tuple(a for a in arrays if a.name in names), rules=rules)
 
 
@@ -155,17 +157,12 @@ def _setting(
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Something read in a pass, and how its size there follows from its sizes."""
+    """Something read in a pass: the exponent of its size, and whether that has to be zero."""
 
     expr: Expr
-    pair: Pair
+    exponent: Fraction | None
     equal: bool
     step: int
-
-    @property
-    def exponent(self) -> Fraction | None:
-        size = total(self.pair.change if self.step else self.pair.initial)
-        return max((f.constant for f in size), default=None)
 
     @property
     def kind(self) -> Kind | None:
@@ -193,8 +190,11 @@ def _first_findings(setting: Setting, span: Span) -> tuple[Finding, ...]:
 
 
 def _places(current: Pass, step: int) -> list[_Place]:
-    features = {f.expr: _Place(f.expr, f.pair, f.role in ("vector", "denominator"), step) for f in current.features}
-    outputs = (_Place(e, p, False, step) for e, p in zip(current.setting.outputs, current.outputs, strict=True))
+    def place(expr: Expr, pair: Pair, equal: bool) -> _Place:
+        return _Place(expr, _largest(current.known, total(pair.change if step else pair.initial)), equal, step)
+
+    features = {f.expr: place(f.expr, f.pair, f.role in ("vector", "denominator")) for f in current.features}
+    outputs = (place(e, p, False) for e, p in zip(current.setting.outputs, current.outputs, strict=True))
     return [*features.values(), *outputs]
 
 
@@ -278,22 +278,23 @@ def _row(
     findings: Iterable[Finding],
     rates: MaximalRates | None,
 ) -> Row:
+    multiplier, std, lr = (f.substitute(settled(context)).constant for f in (given.multiplier, given.deviation, given.rate))
     update: Fraction | None = None
     verdict: Verdict
     if scaling is None:
         guilty = any(array.name in (*f.initial, *f.updates) for f in findings)
         verdict = "unstable" if guilty else "unread"
     else:
-        update = _largest(own_updates(scaling.run, array))
+        update = _largest(scaling.run.known, own_updates(scaling.run, array))
         verdict = "maximal" if update == 0 else "frozen"
     return Row(
-        array.name, fan_in(context, array)[0], given.multiplier.constant, given.deviation.constant,
-        given.rate.constant, update, verdict, rates[array.name] if rates else None,
+        array.name, fan_in(context, array)[0], multiplier, std, lr, update, verdict,
+        rates[array.name] if rates else None,
     )
 
 
-def _largest(size: Size) -> Fraction | None:
-    return max((f.constant for f in size), default=None)
+def _largest(known: Known, size: Size) -> Fraction | None:
+    return max((known.reduced(f).constant for f in size), default=None)
 
 
 __all__ = ["Checked", "Finding", "Row", "checked"]

@@ -19,6 +19,7 @@ from tpsym.program.instructions import Vector
 from tpsym.program.scope import Context
 from tpsym.scaling.arrays import HALF, Array, Scale, Solved, arrays_of
 from tpsym.scaling.mup import Gauge, Role, maximal_update, role_of
+from tpsym.scaling.rates import settled
 from tpsym.scaling.updates import Alignment
 from tpsym.transform.optimizers import Optimizer
 
@@ -79,13 +80,17 @@ def exponents(
     :func:`maximal_update`.
 
     Raises:
-        TpError: for ``mup``, if there is none.
+        TpError: for ``mup``, if there is none, or not with the values that parameters of the program have.
     """
     arrays = arrays_of(context, optimizer, Scale(context.n))
     if name != "mup":
         return {a.name: _defined(DEFINITIONS[name], context, a) for a in arrays}
     solution = maximal_update(context, output, optimizer, span, multipliers=multipliers, alignment=alignment)
-    rates = {a.name: a.rate for a in arrays}
+    rates, values = {a.name: a.rate for a in arrays}, settled(context)
+    for parameter, q in solution.values.items():
+        if parameter in values and values[parameter] != number(q):
+            what = f"maximal update is solved for {parameter} = {q}, and {parameter} is {values[parameter]}"
+            raise fail("no-maximal-update", what, span, fix=f"--set {parameter}={q}")
     return {
         row.array: Solved(number(row.multiplier), number(row.std), rates[row.array] + row.lr)
         for row in solution.rows

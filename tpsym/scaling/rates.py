@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 
-from sympy import Expr
+from sympy import Expr, Rational
 
 from tpsym.errors import Span, fail
 from tpsym.polyhedra.conditions import Condition, all_of, holds, minimum, satisfiable, substitute, variables_of
@@ -53,7 +53,8 @@ def maximal_rates(
 ) -> MaximalRates:
     """The largest stable learning rates for given multipliers and deviations.
 
-    ``fixed`` has these by array (its rates are not looked at); without it they are as declared.
+    ``fixed`` has these by array (its rates are not looked at); without it they are as declared. Parameters have their
+    settings or defaults.
 
     Raises:
         TpError: ``symbolic-exponents`` if they are no numbers, ``no-stable-rates`` if no rates make the network
@@ -64,6 +65,7 @@ def maximal_rates(
     table = {name: Solved(s.multiplier, s.deviation, -rate_of(name)) for name, s in given.items()}
     run = read(context, output, optimizer, span, alignment=alignment, solved=table)
     condition = all_of([*(c for _, c in Scaling(run, optimizer).constraints), Scaling(run, optimizer).faithful])
+    condition = substitute(condition, settled(context))
     names = [a.name for a in run.setting.arrays]
     unknowns = {f"c({name})" for name in names}
     refuse_symbols(variables_of(condition) - unknowns, span)
@@ -81,6 +83,13 @@ def declared(context: Context, optimizer: Optimizer) -> dict[str, Solved]:
     own = {t.name: power(t.multiplier, context.n) for t in context.trained}
     arrays = arrays_of(context, optimizer, Scale(context.n))
     return {a.name: Solved(a.slope + own[a.name], a.deviation, a.rate) for a in arrays}
+
+
+def settled(context: Context) -> dict[str, Form]:
+    """The parameters that have a rational value, by setting or by default."""
+    given = {s.name: context.overrides.get(s.name, value) for s, value in context.parameters.items()}
+    rational = {name: q for name, q in given.items() if isinstance(q, Rational)}
+    return {name: number(Fraction(int(q.p), int(q.q))) for name, q in rational.items()}
 
 
 def refuse_symbols(names: Iterable[str], span: Span) -> None:
@@ -159,4 +168,4 @@ def by_distance(run: Run) -> tuple[Sequence[str], ...]:
     return tuple(groups[k] for k in sorted(groups))
 
 
-__all__ = ["MaximalRates", "by_distance", "declared", "maximal_rates", "refuse_symbols"]
+__all__ = ["MaximalRates", "by_distance", "declared", "maximal_rates", "refuse_symbols", "settled"]
