@@ -278,12 +278,13 @@ def _row(
     findings: Iterable[Finding],
     rates: MaximalRates | None,
 ) -> Row:
-    multiplier, std, lr = (f.substitute(settled(context)).constant for f in (given.multiplier, given.deviation, given.rate))
+    forms = (given.multiplier, given.deviation, given.rate)
+    multiplier, std, lr = (f.substitute(settled(context)).constant for f in forms)
     update: Fraction | None = None
-    verdict: Verdict
+    verdict: Verdict = "unread"
     if scaling is None:
-        guilty = any(array.name in (*f.initial, *f.updates) for f in findings)
-        verdict = "unstable" if guilty else "unread"
+        if any(array.name in (*f.initial, *f.updates) for f in findings):
+            verdict = "unstable"
     else:
         update = _largest(scaling.run.known, own_updates(scaling.run, array))
         verdict = "maximal" if update == 0 else "frozen"

@@ -199,7 +199,7 @@ def _added(parts: Parts, exponent: Fraction) -> dict[Signature, Size]:
 
 def read_depth(
     context: Context, output: Expr, optimizer: Optimizer, span: Span, *, alignment: Alignment = "worst",
-    solved: Mapping[str, Solved] | None = None,
+    solved: Mapping[str, Solved] | None = None, guide: Mapping[str, Fraction] | None = None,
 ) -> Run:
     """The exponents of the depth in a residual network, before and in training.
 
@@ -212,7 +212,7 @@ def read_depth(
         a for a in arrays_of(context, optimizer, scale, solved=solved) if uses_of(context, a, gradients)
     )
     forward = tuple(k for stage in residual.stages[:3] for k in stage)
-    rules = Rules(optimizer.rule, scale.power(gradients.scale), alignment, Known(room=8 + 2 * len(arrays)), wide=False)
+    rules = Rules(optimizer.rule, scale.power(gradients.scale), alignment, Known(room=8 + 2 * len(arrays), guide=guide), wide=False)
     setting = Setting(
         context, scale, (output,), (residual.entry, *forward, residual.end),
         tuple(k for stage in residual.stages[3:] for k in stage), arrays,

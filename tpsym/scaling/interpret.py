@@ -158,7 +158,7 @@ class Pass:
         if isinstance(self.setting.program[node], Matrix):
             return
         found = self._read(node)
-        if self.before is None:
+        if self.before is None and self.known.guide is None:
             self.values[node] = Pair(found.initial, {})
         else:
             change = found.change if node in self.setting.in_forward else untagged(found.change)

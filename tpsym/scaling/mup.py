@@ -15,26 +15,17 @@ from typing import Literal
 from sympy import Expr, S
 
 from tpsym.errors import Span, fail
-from tpsym.polyhedra.conditions import (
-    Condition,
-    all_of,
-    compare,
-    max_of,
-    minimum,
-    satisfiable,
-    substitute,
-    to_text,
-    variables_of,
-)
-from tpsym.polyhedra.forms import Form, linear, number, variable
-from tpsym.program.instructions import Moment
+from tpsym.polyhedra.conditions import to_text
+from tpsym.polyhedra.forms import Form, linear, variable
+from tpsym.program.instructions import Moment, Vector
 from tpsym.program.scope import Context
 from tpsym.scaling.arrays import Array, Solved
 from tpsym.scaling.depth import read_depth
 from tpsym.scaling.interpret import Pass
-from tpsym.scaling.regimes import NOUGHT, Scaling
+from tpsym.scaling.regimes import Scaling, holds
 from tpsym.scaling.setup import read
-from tpsym.scaling.training import own_updates
+from tpsym.scaling.solve import Failure, Goal, Point, inequalities, solved
+from tpsym.scaling.training import Run, own_updates
 from tpsym.scaling.updates import Alignment
 from tpsym.transform.optimizers import Optimizer
 
@@ -42,6 +33,9 @@ Role = Literal["input", "hidden", "output", "vector", "scalar"]
 Gauge = Literal["one", "unit_readout", "equal_variance"]
 """Which of the equivalent forms is given (Yang et al., Tensor Programs V): all multipliers one (table 3), readouts with
 entries of order one (table 8), all entries of variance 1/n (table 9)."""
+
+
+SLOW = Fraction(4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,29 +119,38 @@ def maximal_update(
             constraints leave a choice.
     """
     bare = replace(optimizer, eps=S.Zero, epsilons={}, decay=S.Zero, decays={})
-    reader = read_depth if depth else read
-    run = reader(context, output, bare, span, alignment=alignment, solved=unknowns(context))
+    unknown_exponents = unknowns(context)
+
+    def reading(point: Point) -> Run:
+        reader = read_depth if depth else read
+        return reader(context, output, bare, span, alignment=alignment, solved=unknown_exponents, guide=point)
+
+    # from rates so small that nothing moves much
+    start = {name.terms[0][0]: SLOW for t in context.trained for name in [unknown("c", t.name)]}
+    first = reading(start)
+    start |= {v: SLOW / 2 for f in inequalities(first) for v in f.variables if "(" not in v}
+    arrays = first.setting.arrays
+    own = frozenset(f"{kind}({a.name})" for a in arrays for kind in "abc")
+    gauge = tuple(_gauge(context, arrays, multipliers))
+    kept = tuple(unknown("b", a.name) for a in arrays) if depth else ()
+    # layers begin as they are declared where the branch has a multiplier of its own
+    found = solved(reading, start, _goal(first, arrays, own, (*gauge, *kept)))
+    if isinstance(found, Failure) and depth:
+        found = solved(reading, start, _goal(first, arrays, own, gauge))
+    if isinstance(found, Failure):
+        raise _impossible(Scaling(first, optimizer), found, span)
+    point, run = found
     scaling = Scaling(run, optimizer)
-    arrays = run.setting.arrays
-    stable = [condition for _, condition in scaling.constraints]
-    maximal = [_maximal(scaling, a) for a in arrays]
-    gauge = [compare("==", f, NOUGHT) for f in _gauge(context, arrays, multipliers)]
-    if depth:
-        # layers begin as they are declared where the branch has a multiplier of its own
-        kept = all_of([*stable, *maximal, *gauge, *(compare("==", unknown("b", a.name), NOUGHT) for a in arrays)])
-        gauge = [kept] if satisfiable(kept) is not None else gauge
-    found = _optimum(all_of([*stable, *maximal, *gauge]), arrays)
-    if found is None:
-        raise _impossible(scaling, stable, maximal, span)
-    rows = tuple(_row(scaling, a, found) for a in arrays)
-    own = {name for a in arrays for name in (f"a({a.name})", f"b({a.name})", f"c({a.name})")}
-    return MaximalUpdate(rows, {v: q for v, q in found.items() if v not in own}, scaling)
+    rows = tuple(_row(scaling, a, point) for a in run.setting.arrays)
+    return MaximalUpdate(rows, {v: q for v, q in point.items() if v not in own}, scaling)
 
 
-def _maximal(scaling: Scaling, array: Array) -> Condition:
-    """The update of an array moves what it gives by order one."""
-    forms = sorted(own_updates(scaling.run, array), key=str)
-    return compare("==", max_of(forms), NOUGHT)
+def _goal(run: Run, arrays: Sequence[Array], own: frozenset[str], fixed: tuple[Form, ...]) -> Goal:
+    """The program's own exponents, then initial sizes, as large as they can be."""
+    others = frozenset().union(*(f.variables for f in inequalities(run))) - own
+    start = linear(0, [(f"{kind}({a.name})", Fraction(1)) for a in arrays for kind in "ab"])
+    rates = linear(0, [(f"c({a.name})", Fraction(1)) for a in arrays])
+    return Goal((linear(0, [(v, Fraction(1)) for v in others]), start, rates), others, fixed)
 
 
 def role_of(context: Context, array: Array) -> Role:
@@ -158,7 +161,9 @@ def role_of(context: Context, array: Array) -> Role:
         return "hidden"
     nodes = [k for k, _ in context.input_families.get(array.name, [])] if array.node is None else [array.node]
     readers = [context.builder[k] for node in nodes for k in context.builder.graph.successors(node)]
-    contracted = array.kind == "vector" and any(isinstance(i, Moment) and i.dimension is not None for i in readers)
+    own = context.builder[array.node] if array.node is not None else None
+    centred = isinstance(own, Vector) and bool(own.mean == 0)
+    contracted = centred and any(isinstance(i, Moment) and i.dimension is not None for i in readers)
     return "output" if contracted else "input" if array.kind == "input" else "vector"
 
 
@@ -177,44 +182,14 @@ def _gauge(context: Context, arrays: Iterable[Array], multipliers: Gauge) -> lis
     return found
 
 
-def _optimum(condition: Condition, arrays: Sequence[Array]) -> dict[str, Fraction] | None:
-    """The point where the program's own exponents, then initial sizes, then the rest are as large as they can be."""
-    own = {f"{kind}({a.name})" for a in arrays for kind in "abc"}
-    start = linear(0, [(f"{kind}({a.name})", Fraction(1)) for a in arrays for kind in "ab"])
-    names = sorted(variables_of(condition), key=lambda v: (v in own, v))
-    goals = [*(variable(v) for v in names if v not in own), start, *(variable(v) for v in names if v in own)]
-    point: dict[str, Fraction] = {}
-    for goal in goals:
-        rest = goal.substitute({v: number(q) for v, q in point.items()})
-        if rest.is_constant:
-            continue
-        least = minimum(rest, condition)
-        if least is None:
-            return None
-        if not isinstance(least, Fraction):
-            # a symmetry leaves it free: as the program has it if it were not there
-            least = Fraction(0)
-        if len(rest.terms) == 1:
-            ((name, q),) = rest.terms
-            point[name] = (least - rest.constant) / q
-            condition = substitute(condition, {name: number(point[name])})
-        else:
-            condition = all_of([condition, compare("==", rest, number(least))])
-    return point
-
-
-def _impossible(scaling: Scaling, stable: list[Condition], maximal: list[Condition], span: Span) -> Exception:
-    """Which arrays cannot be updated maximally, or which constraint cannot be met at all."""
-    if satisfiable(all_of(stable)) is None:
-        for k in range(1, len(stable) + 1):
-            if satisfiable(all_of(stable[:k])) is None:
-                constraint = scaling.constraints[k - 1][0]
-                what = f"no parametrisation is stable: at {constraint.when} {_named(scaling, constraint.what)} "
-                what += f"would need {to_text(stable[k - 1])}"
-                return fail("no-maximal-update", what, span)
-    left = [a.name for a, m in zip(scaling.run.setting.arrays, maximal, strict=True)
-            if satisfiable(all_of([*stable, m])) is None]
-    which = ", ".join(left) if left else "all arrays at once"
+def _impossible(scaling: Scaling, failure: Failure, span: Span) -> Exception:
+    """Which arrays cannot be updated maximally, or which constraints cannot be met at all."""
+    if failure.constraints:
+        c = failure.constraints[0]
+        what = f"no parametrisation is stable: at {c.when} {_named(scaling, c.what)} would need "
+        what += to_text(holds(c, c.size))
+        return fail("no-maximal-update", what, span)
+    which = ", ".join(a.name for a in failure.arrays) or "all arrays at once"
     return fail("no-maximal-update", f"no stable parametrisation updates {which} maximally", span)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 
 from sympy import Expr
 
@@ -26,10 +27,12 @@ def read(
     *,
     alignment: Alignment = "worst",
     solved: Mapping[str, Solved] | None = None,
+    guide: Mapping[str, Fraction] | None = None,
 ) -> Run:
     """The sizes of everything in a network with this output, before and in training.
 
-    ``solved`` replaces the exponents of arrays by unknowns.
+    ``solved`` replaces the exponents of arrays by unknowns; with ``guide``, a point, every maximum is the form that
+    attains it there.
 
     Raises:
         TpError: there is nothing to train, an exponent is not linear in the parameters, or the sizes do not close.
@@ -43,7 +46,7 @@ def read(
     )
     if not arrays:
         raise fail("nothing-to-train", "the output does not depend on any trained array", span, fix="declare a weight")
-    known = Known(room=8 + 2 * len(arrays))
+    known = Known(room=8 + 2 * len(arrays), guide=guide)
     setting = Setting(
         context, scale, (output,), tuple(forward), _backward_only(context, gradients, frozenset(forward)), arrays,
         {a.name: uses_of(context, a, gradients) for a in arrays},

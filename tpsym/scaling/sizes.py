@@ -142,6 +142,7 @@ class Known:
     ``bounds`` gives, by the terms of a form scaled to a leading coefficient of ±1, the largest constant with which
     it is known to be ≤ 0; ``facts`` are the same forms as they were met, ``sums`` the bounds that two of them give.
     ``solved`` replaces variables by forms. Maxima of more than ``room`` forms are made as small as they can be.
+    With a ``guide``, a point, a maximum is the form that attains it there and nothing is learned.
     """
 
     solved: dict[str, Form] = field(default_factory=dict)
@@ -149,6 +150,7 @@ class Known:
     facts: dict[Terms, Form] = field(default_factory=dict)
     sums: dict[Terms, Form] = field(default_factory=dict)
     room: int = 12
+    guide: Mapping[str, Fraction] | None = None
     prints: Any = None
 
     def reduced(self, form: Form) -> Form:
@@ -157,6 +159,8 @@ class Known:
 
     def at_most_zero(self, form: Form) -> None:
         """Learn that a form is ≤ 0."""
+        if self.guide is not None:
+            return
         form = self.reduced(form)
         if not form.terms:
             return
@@ -187,6 +191,8 @@ class Known:
 
     def holds(self, form: Form) -> bool:
         """Whether a form is seen to be ≤ 0, from one bound or from two."""
+        if self.guide is not None:
+            return self.at_guide(form) <= 0
         if not form.terms:
             return form.constant <= 0
         both = self.sums.get(form.terms)
@@ -195,6 +201,11 @@ class Known:
         terms, constant = scaled(form)
         bound = self.bounds.get(terms)
         return bound is not None and constant <= bound
+
+    def at_guide(self, form: Form) -> Fraction:
+        """A form at the guide, variables without a value being zero."""
+        assert self.guide is not None
+        return form.constant + sum((q * self.guide.get(v, ZERO.constant) for v, q in form.terms), ZERO.constant)
 
     def small(self, initial: Parts, change: Parts) -> bool:
         """Whether a change is seen to be no larger than what there was."""
@@ -213,6 +224,10 @@ class Known:
         """The forms of a maximum that none of the others is seen never to be below."""
         forms = sorted(size, key=lambda f: (f.terms, f.constant))
         others = tuple(rivals)
+        if self.guide is not None and forms:
+            top = max(forms, key=lambda f: (self.at_guide(f), -len(f.terms), str(f)))
+            beaten = any(self.at_guide(f) >= self.at_guide(top) for f in others)
+            return NOTHING if beaten else frozenset({top})
         if len(forms) + len(others) < 2:
             return size
         against = (*forms, *others)

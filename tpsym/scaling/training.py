@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from typing import Literal
 
@@ -14,9 +15,13 @@ from tpsym.polyhedra.forms import Form
 from tpsym.scaling.arrays import Array
 from tpsym.scaling.interpret import Feature, Pass, Setting
 from tpsym.scaling.payload import Pair
-from tpsym.scaling.sizes import Known, Size, sums, total
+from tpsym.scaling.sizes import Known, Signature, Size, sums, total
 
-MAX_PASSES = 8
+MAX_PASSES = 6
+GUIDED_PASSES = 4
+"""Passes at a point, which need not be one where sizes stay bounded."""
+MANY_FACTS = 60
+"""Constraints met, and as many again for each array, after which sizes are taken not to close."""
 
 When = Literal["initialisation", "training"]
 
@@ -38,7 +43,10 @@ class Constraint:
 
 @dataclass(frozen=True)
 class Run:
-    """Everything that was read: the first pass (unreduced), the last one, the outputs in both, and the constraints."""
+    """Everything that was read: the first pass (unreduced), the last one, the outputs in both, and the constraints.
+
+    ``closed`` is false at a guide where sizes do not stay bounded: then the last pass is the one that showed it.
+    """
 
     setting: Setting
     known: Known
@@ -48,6 +56,7 @@ class Run:
     final_outputs: tuple[Pair, ...]
     constraints: tuple[Constraint, ...]
     steps: int
+    closed: bool = True
 
 
 Reading = Callable[[Mapping[int, Pair] | None], Pass]
@@ -69,28 +78,43 @@ def trained(setting: Setting, *, init_only: frozenset[str], span: Span, reading:
         Constraint("initialisation", e, None, "output", total(p.initial), False)
         for e, p in zip(exprs, initial, strict=True)
     ]
-    constraints = _learned(known, constraints, init_only)
+    if known.guide is None:
+        constraints = _learned(known, constraints, init_only)
     before, step = first, 0
     met: list[Constraint] = []
+    closed = True
     while True:
         step += 1
         last = read(before.values)
         last.run()
         final = last.outputs
+        if known.guide is not None:
+            met = []
         # what was asked once is not asked again: later passes are read knowing it
         met += [Constraint("training", f.expr, f.node, f.role, f.change, False) for f in last.features]
         met += [Constraint("training", e, None, "output", size, False)
                 for e, size in zip(exprs, last.moved_outputs, strict=True)]
         if step > 1 and _same(before, last):
             break
-        if step > MAX_PASSES:
+        grows = known.guide is not None and any(known.at_guide(f) > 0 for c in met for f in c.size)
+        if grows or (known.guide is not None and step > GUIDED_PASSES):
+            closed = False
+            break
+        if step > MAX_PASSES or len(known.facts) > MANY_FACTS + 8 * len(setting.arrays):
             raise fail("not-closed", f"the sizes still change after {MAX_PASSES} steps of training", span)
         before = last
-    return Run(setting, known, first, last, tuple(initial), tuple(final), (*constraints, *met), step)
+    return Run(setting, known, first, last, tuple(initial), tuple(final), (*constraints, *met), step, closed)
 
 
 def _same(a: Pass, b: Pass) -> bool:
+    known = a.known
+    if known.guide is not None:
+        return all(_heights(known, a.values[k]) == _heights(known, pair) for k, pair in b.values.items())
     return all(a.values[k].change == pair.change for k, pair in b.values.items())
+
+
+def _heights(known: Known, pair: Pair) -> dict[Signature, Fraction]:
+    return {s: max(map(known.at_guide, size)) for s, size in pair.change.items()}
 
 
 def _at_initialisation(feature: Feature) -> list[Constraint]:
