@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tpsym.cli import parametrization
+from tpsym.cli import figures, parametrization
 from tpsym.errors import TpError
 
 if TYPE_CHECKING:
@@ -246,7 +246,8 @@ def zoo(name: str | None) -> int:
     return 0
 
 
-parametrization.register(main, guarded)
+for room in (figures, parametrization):
+    room.register(main, guarded)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tpsym.errors import fail
+from tpsym.report.canvas import BOX, figure_class
 from tpsym.report.latex import latex
+from tpsym.report.region_figures import region_figure
 from tpsym.results.meanfield_phases import PhaseDiagram
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ ORDERED, CHAOTIC = "#2f6f9f", "#b5482f"
 """The colours of the two phases."""
 
 HATCH = "#00000050"
-BOX = {"boxstyle": "round,pad=0.3", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
 
 SIZE = (6.4, 4.8)
 
@@ -28,7 +28,7 @@ def phase_figure(diagram: PhaseDiagram, *, title: str | None = None) -> Figure:
     Raises:
         TpError: matplotlib is not installed.
     """
-    Figure = _figure_class()
+    Figure = figure_class()
     import numpy as np
 
     figure = Figure(figsize=SIZE, layout="constrained")
@@ -60,15 +60,6 @@ def phase_image(diagram: PhaseDiagram, *, title: str | None = None, form: str = 
 def save_phase_figure(diagram: PhaseDiagram, path: Path, *, title: str | None = None) -> None:
     """The figure in a file, of the kind its ending says."""
     path.write_bytes(phase_image(diagram, title=title, form=path.suffix.lstrip(".") or "png"))
-
-
-def _figure_class() -> Any:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise fail("missing-package", "figures are drawn by matplotlib, which is not installed",
-                   fix="pip install matplotlib") from None
-    return Figure
 
 
 def _shade(figure: Any, axes: Any, diagram: PhaseDiagram, chi: Any) -> None:
@@ -131,3 +122,6 @@ def _label(axes: Any, diagram: PhaseDiagram, name: str, region: Any) -> None:
     column = int(np.median(columns[rows == row])) if (rows == row).any() else int(np.median(columns))
     axes.text(diagram.xs[column], diagram.ys[row], name, ha="center", va="center", fontsize=13,
               bbox=BOX)
+
+
+__all__ = ["phase_figure", "phase_image", "region_figure", "save_phase_figure"]
