@@ -162,7 +162,8 @@ def parameter(
         domains = " and ".join(ADJECTIVES.get(d.id, d.text) for d in node.domains)
         what = f"the default {written(default)} of {target.name.text} is not {domains}"
         raise fail("bad-default", what, node.default.span)
-    context.parameters[symbol] = override(context, name, assumptions) or default
+    given = override(context, name, assumptions)
+    context.parameters[symbol] = default if given is None else given
     return Scalar(symbol)
 
 

@@ -16,7 +16,7 @@ from tpsym.program.instructions import Dimension, MatMul, Matrix, RandomScalar, 
 from tpsym.program.messages import written
 from tpsym.program.scope import Context, Trained, power_of
 from tpsym.scaling.payload import NotLinear, exponent
-from tpsym.scaling.sizes import Source
+from tpsym.scaling.sizes import Source, transposed
 from tpsym.transform.backward import Gradients
 from tpsym.transform.optimizers import Optimizer
 
@@ -30,7 +30,8 @@ class Array:
 
     ``rows`` and ``columns`` are the exponents of its two sizes. Exponents of n: ``deviation`` of the entries of
     w, ``slope`` of :math:`\partial W/\partial w`, ``extra`` of W over what its declaration says (nonzero only where
-    exponents are being solved for), ``rate`` of the learning rate, ``decay`` and ``eps`` where there are any.
+    exponents are being solved for), ``multiplier`` of w/W as declared, ``rate`` of the learning rate, ``decay`` and
+    ``eps`` where there are any.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Array:
     deviation: Form
     slope: Form
     extra: Form
+    multiplier: Form
     rate: Form
     decay: Form | None
     eps: Form | None
@@ -85,7 +87,7 @@ def power(expr: Expr, n: Symbol, span: Span = NOWHERE) -> Form:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """What exponents are of: a symbol, the first width, or a depth (``wide`` is false), to which widths are constants."""
+    """What exponents are of: a symbol, the first width, or a depth (``wide`` is false): widths are constants to it."""
 
     symbol: Symbol
     wide: bool = True
@@ -127,7 +129,7 @@ def _array(
         extra = slope + deviation - own
     decay, eps = optimizer.decay_of(name), optimizer.eps_of(name)
     return Array(
-        name, kind, trained.node, source, rows, columns, deviation, slope, extra, rate,
+        name, kind, trained.node, source, rows, columns, deviation, slope, extra, multiplier, rate,
         None if decay == 0 else power(decay, n), None if eps == 0 else power(eps, n),
     )
 
@@ -173,4 +175,6 @@ def uses_of(context: Context, array: Array, gradients: Gradients) -> tuple[Use, 
 
 def source_name(program: Program, source: Source) -> str:
     """What a source is called in the file."""
-    return program.label(source) if isinstance(source, int) else source
+    if not isinstance(source, int):
+        return source
+    return program.label(source) if source >= 0 else f"{program.label(transposed(source))}.T"

@@ -20,7 +20,8 @@ from tpsym.polyhedra.forms import number
 from tpsym.program.graph import Program
 from tpsym.program.scope import Context
 from tpsym.scaling.arrays import Array, Scale, Solved, arrays_of
-from tpsym.scaling.interpret import Pass, Setting
+from tpsym.scaling.interpret import Pass
+from tpsym.scaling.setting import Setting
 from tpsym.scaling.mup import Role
 from tpsym.scaling.named import fan_in
 from tpsym.scaling.payload import Pair

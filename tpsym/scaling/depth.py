@@ -31,10 +31,11 @@ from tpsym.program.instructions import (
 from tpsym.program.scope import Context
 from tpsym.program.values import Scalar
 from tpsym.scaling.arrays import HALF, Scale, Solved, arrays_of, uses_of
-from tpsym.scaling.interpret import Feature, Pass, Setting
+from tpsym.scaling.interpret import Pass
 from tpsym.scaling.payload import Pair
+from tpsym.scaling.setting import Feature, Setting
 from tpsym.scaling.setup import init_only
-from tpsym.scaling.sizes import EVEN, NOTHING, ONE, Known, Parts, Signature, Size, total, united, untagged
+from tpsym.scaling.sizes import EVEN, NOTHING, ONE, Known, Parts, Signature, Size, total, transposed, united, untagged
 from tpsym.scaling.training import Run, trained
 from tpsym.scaling.updates import Alignment, Rules
 from tpsym.transform.backward import Gradients, backward, pull_back
@@ -63,7 +64,8 @@ class Residual:
 
     def rate(self, context: Context, reading: Pass, expr: Expr) -> Fraction:
         """The exponent with which independent branches add up: 1/2 if their mean vanishes given the past, else 1."""
-        odd = all(s.odd & self.layered for s in reading.expression(expr, reading.values).initial)
+        fresh = self.layered | {transposed(k) for k in self.layered}
+        odd = all(s.odd & fresh for s in reading.expression(expr, reading.values).initial)
         return HALF if odd or self._centred(context, expr) else Fraction(1)
 
     def _centred(self, context: Context, expr: Expr) -> bool:
@@ -212,7 +214,8 @@ def read_depth(
         a for a in arrays_of(context, optimizer, scale, solved=solved) if uses_of(context, a, gradients)
     )
     forward = tuple(k for stage in residual.stages[:3] for k in stage)
-    rules = Rules(optimizer.rule, scale.power(gradients.scale), alignment, Known(room=8 + 2 * len(arrays), guide=guide), wide=False)
+    known = Known(room=8 + 2 * len(arrays), guide=guide)
+    rules = Rules(optimizer.rule, scale.power(gradients.scale), alignment, known, wide=False)
     setting = Setting(
         context, scale, (output,), (residual.entry, *forward, residual.end),
         tuple(k for stage in residual.stages[3:] for k in stage), arrays,

@@ -34,7 +34,8 @@ def dominated(form: Form, others: Sequence[Form], facts: Sequence[Form]) -> bool
 
     columns = [*others, *facts]
     names = sorted(frozenset().union(form.variables, *(c.variables for c in columns)))
-    rows = [[c.coefficient(v) for c in columns] for v in names] + [[Fraction(int(i < len(others))) for i in range(len(columns))]]
+    rows = [[c.coefficient(v) for c in columns] for v in names]
+    rows.append([Fraction(int(i < len(others))) for i in range(len(columns))])
     target = [form.coefficient(v) for v in names] + [Fraction(1)]
     found = linprog(
         [-float(c.constant) for c in columns], A_eq=np.array(rows, dtype=float), b_eq=np.array(target, dtype=float),

@@ -12,16 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property
-from typing import Literal
 
+import sympy as sp
 from sympy import Expr, Symbol
 
 from tpsym.errors import NOWHERE, fail
-from tpsym.polyhedra.forms import Form, number
-from tpsym.program.graph import Program
+from tpsym.polyhedra.forms import number
 from tpsym.program.instructions import (
-    Dimension,
     MatMul,
     Matrix,
     Moment,
@@ -34,96 +31,27 @@ from tpsym.program.instructions import (
     scalar_slot,
     vector_slot,
 )
-from tpsym.program.scope import Context
 from tpsym.program.values import node_symbol
-from tpsym.scaling.arrays import HALF, Array, Scale, Use
-from tpsym.scaling.payload import ABSENT, NotLinear, Pair, Reader
-from tpsym.scaling.sizes import EVEN, NOTHING, ONE, Known, Parts, Signature, Size, Source, product, shifted, total, united
-from tpsym.scaling.sizes import unsymmetric, untagged
-from tpsym.scaling.updates import Contraction, Outer, Rules, contracted, policy
-
-Role = Literal["vector", "narrow", "denominator", "scalar"]
-
-
-@dataclass(frozen=True, slots=True)
-class Feature:
-    """Something that a nonlinear function or a contraction reads in the forward pass.
-
-    Vectors and denominators are of order one, scalars of order one at most; so are vectors in a width that grows slower
-    than another one, for what training adds to a wider layer is aligned with what reads it. ``change`` are the forms of
-    the change as far as constraints met before leave them.
-    """
-
-    role: Role
-    node: int
-    expr: Expr
-    pair: Pair
-    change: Size = NOTHING
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What does not change from pass to pass: the program, its arrays, where they act, the rules of the optimizer."""
-
-    context: Context
-    scale: Scale
-    outputs: tuple[Expr, ...]
-    forward: tuple[int, ...]
-    backward: tuple[int, ...]
-    arrays: tuple[Array, ...]
-    uses: Mapping[str, tuple[Use, ...]]
-    rules: Rules
-
-    @cached_property
-    def program(self) -> Program:
-        return self.context.builder.program()
-
-    @cached_property
-    def by_node(self) -> dict[int, Array]:
-        """Arrays that are one node of the program."""
-        return {a.node: a for a in self.arrays if a.node is not None}
-
-    @cached_property
-    def by_family(self) -> dict[str, Array]:
-        """Input layers by name."""
-        return {a.name: a for a in self.arrays if a.kind == "input"}
-
-    @cached_property
-    def initial_vectors(self) -> frozenset[int]:
-        """Vectors that are arrays themselves rather than what an array gives."""
-        vectors = (k for k in self.program.graph if isinstance(self.program[k], Vector))
-        return frozenset(k for k in vectors if self.program[k].family not in self.context.input_families)  # type: ignore[union-attr]
-
-    @cached_property
-    def widest(self) -> Fraction:
-        """The largest growth of a width in the network."""
-        return max((self.scale.growth(d) for k in self.forward if (d := self._dimension(k))), default=Fraction(1))
-
-    def _dimension(self, node: int) -> Dimension | None:
-        return getattr(self.program[node], "dimension", None)
-
-    def is_narrow(self, expr: Expr) -> bool:
-        """Whether an expression is a vector in a width that grows slower than another one."""
-        nodes = (self.context.nodes[s] for s in expr.free_symbols if s in self.context.nodes)
-        sizes = [self.scale.growth(d) for k in nodes
-                 if not isinstance(self.program[k], Moment) and (d := self._dimension(k))]
-        return bool(sizes) and max(sizes) < self.widest
-
-    @cached_property
-    def behind(self) -> frozenset[Source]:
-        """Every array that the network or its gradients are computed from."""
-        found: set[Source] = set()
-        for node in self.program.ancestors((*self.forward, *self.backward)):
-            instruction = self.program[node]
-            if isinstance(instruction, Matrix):
-                found.add(node)
-            elif isinstance(instruction, Vector):
-                found.add(instruction.family)
-        return frozenset(found)
-
-    @cached_property
-    def in_forward(self) -> frozenset[int]:
-        return frozenset(self.forward)
+from tpsym.scaling.arrays import HALF, Array, Use
+from tpsym.scaling.copies import copied, summed
+from tpsym.scaling.payload import NotLinear, Pair, Reader
+from tpsym.scaling.setting import Feature, Role, Setting
+from tpsym.scaling.sizes import (
+    EVEN,
+    NOTHING,
+    ONE,
+    Known,
+    Parts,
+    Signature,
+    Size,
+    shifted,
+    total,
+    transposed,
+    united,
+    unsymmetric,
+    untagged,
+)
+from tpsym.scaling.updates import Contraction, Outer, contracted, policy
 
 
 @dataclass(slots=True)
@@ -177,7 +105,10 @@ class Pass:
             case MatMul():
                 return self._matmul(node, instruction)
             case Nonlin():
-                return self._reader(node, instruction).read(instruction.payload)
+                reader = self._reader(node, instruction)
+                if node in self.setting.in_forward:
+                    self._factors(node, instruction, reader)
+                return self._checked(reader, instruction.payload, node)
             case Moment():
                 return self._moment(node, instruction)
             case OuterNonlin():
@@ -226,7 +157,7 @@ class Pass:
         """The sizes of an expression over nodes."""
         nodes = self.setting.context.nodes
         given = {s: values[nodes[s]] for s in expr.free_symbols if s in nodes}
-        return self._checked(Reader(self.setting.scale.symbol, given, lambda *_: None, self.known), expr, None)
+        return self._checked(Reader(self.setting.scale.symbol, given, _nothing, self.known), expr, None)
 
     def _matmul(self, node: int, instruction: MatMul) -> Pair:
         matrix = self.setting.program[instruction.matrix]
@@ -242,7 +173,8 @@ class Pass:
             return Pair(initial, change)
         added = []
         for use in self.setting.uses[array.name]:
-            parts, contraction = self.setting.rules.applied(array, self.outer(use), z, transposed=instruction.transposed)
+            outer, back = self.outer(use), instruction.transposed
+            parts, contraction = self.setting.rules.applied(array, outer, z, transposed=back)
             self.met.setdefault(node, []).append(contraction)
             added.append(parts)
         return Pair(initial, united(change, *added, self.setting.rules.decayed(array, initial)))
@@ -254,13 +186,19 @@ class Pass:
             rows, columns = columns, rows
         shift = self.setting.scale.entries(matrix) + columns * HALF
         shift = shift if array is None else shift + array.extra
-        source: Source = instruction.matrix
-        found: dict[Signature, Size] = {}
-        for s, size in untagged(z).items():
-            correlated = max((columns - rows) * HALF, 0 * HALF) if s.knows(source) else 0
-            key = s.flipped(source)
-            found[key] = found.get(key, frozenset()) | frozenset(f + shift + correlated for f in size)
-        return found
+        own, other = instruction.matrix, transposed(instruction.matrix)
+        if instruction.transposed:
+            own, other = other, own
+        # the hat part flips with the Gaussians of this matrix, the correlation part with those of its transpose
+        wide = max((columns - rows) * HALF, Fraction(0))
+        z = untagged(z)
+        hat = {s.flipped(own): NOTHING for s in z}
+        for s, size in z.items():
+            hat[s.flipped(own)] |= frozenset(f + shift for f in size)
+        correlated = {
+            s.flipped(other): frozenset(f + shift + wide for f in size) for s, size in z.items() if s.knows(other)
+        }
+        return united(hat, correlated)
 
     # --- payloads -----------------------------------------------------------------------------------
 
@@ -271,20 +209,21 @@ class Pass:
         slots |= {scalar_slot(i): node_symbol(k) for i, k in enumerate(instruction.scalars)}
         vectors = {vector_slot(i) for i in range(len(instruction.vectors))}
 
-        def feature(expr: Expr, pair: Pair, positive: bool) -> None:
+        def feature(expr: Expr, pair: Pair, positive: bool) -> bool:
             is_vector = bool(expr.free_symbols & vectors)
-            self._feature("vector" if is_vector else "denominator" if positive else "scalar", node,
-                          expr.xreplace(slots), pair)
+            role: Role = "vector" if is_vector else "denominator" if positive else "scalar"
+            return self._feature(role, node, expr.xreplace(slots), pair)
 
         return Reader(self.setting.scale.symbol, given, feature, self.known)
 
-    def _feature(self, role: Role, node: int, expr: Expr, pair: Pair) -> None:
-        if node not in self.setting.in_forward:
-            return
+    def _feature(self, role: Role, node: int, expr: Expr, pair: Pair) -> bool:
+        """Take down what is read; says whether it may be small at initialisation."""
         if role == "vector" and self.setting.is_narrow(expr):
             role = "narrow"
-        change = self.contain(pair) if self.before is not None else NOTHING
-        self.features.append(Feature(role, node, expr, pair, change))
+        if node in self.setting.in_forward:
+            change = self.contain(pair) if self.before is not None else NOTHING
+            self.features.append(Feature(role, node, expr, pair, change))
+        return role in ("narrow", "scalar")
 
     def contain(self, pair: Pair) -> Size:
         """From here on the change of something stays of order one at most: the forms that this is asked of."""
@@ -292,6 +231,34 @@ class Pass:
         for form in forms:
             self.known.at_most_zero(form)
         return forms
+
+    def _factors(self, node: int, instruction: Nonlin | Moment, reader: Reader) -> None:
+        """What a centred array is multiplied by is read as it stands: the rest of a product, or a number."""
+        program = self.setting.program
+        arrays = {
+            vector_slot(i): k for i, k in enumerate(instruction.vectors)
+            if k in self.setting.initial_vectors and getattr(program[k], "mean", 1) == 0
+        }
+        slots = {vector_slot(i): node_symbol(k) for i, k in enumerate(instruction.vectors)}
+        slots |= {scalar_slot(i): node_symbol(k) for i, k in enumerate(instruction.scalars)}
+        for term in sp.Add.make_args(instruction.payload):
+            factors = sp.Mul.make_args(term)
+            own = [f for f in factors if f in arrays]
+            if len(own) != 1:
+                continue
+            others = [f for f in factors if f not in arrays]
+            vectors = [f for f in others if any(v in slots and v.name.startswith("$x") for v in f.free_symbols)]
+            scalars = [f for f in others if f not in vectors and any(v in slots for v in f.free_symbols)]
+            if isinstance(instruction, Moment) and len(vectors) > 1:
+                rest = sp.Mul(*vectors)
+                self._feature("vector", node, rest.xreplace(slots), self._checked(reader, rest, node))
+            elif isinstance(instruction, Nonlin) and scalars and not vectors:
+                array = self.setting.by_node.get(arrays[own[0]])
+                powers = [f for f in others if f not in scalars]
+                pair = self._checked(reader, sp.Mul(*scalars, *powers), node)
+                shift = number(0) if array is None else array.multiplier
+                scaled = Pair(shifted(pair.initial, shift), shifted(pair.change, shift))
+                self._feature("scalar", node, sp.Mul(*scalars, *powers).xreplace(slots), scaled)
 
     def _contracts(self, node: int, vector: int) -> None:
         if vector not in self.setting.initial_vectors:
@@ -311,22 +278,25 @@ class Pass:
             return self._checked(reader, instruction.payload, node)
         for k in instruction.vectors:
             self._contracts(node, k)
+        if node in self.setting.in_forward:
+            self._factors(node, instruction, reader)
         width = self.setting.scale.growth(instruction.dimension)
         pair = self._checked(reader, instruction.payload, node)
         initial = self._mean(node, pair.initial, width, None)
         change = self._change_of_mean(node, instruction, pair, width)
         return Pair(initial, change)
 
-    def _mean(self, node: int, parts: Parts, width: object, aligned: bool | None) -> Parts:
+    def _mean(self, node: int, parts: Parts, width: Fraction, aligned: bool | None) -> Parts:
+        keep = self.setting.read_by(node)
         found: dict[Signature, Size] = {}
         for s, size in parts.items():
-            law = contracted({s: size}, {EVEN: ONE}, width, aligned=aligned)  # type: ignore[arg-type]
+            law = contracted({s: size}, {EVEN: ONE}, width, aligned=aligned)
             self.met.setdefault(node, []).append(law)
-            key = EVEN._replace(tag=s.tag)
-            found[key] = found.get(key, frozenset()) | frozenset(f - width for f in law.size)  # type: ignore[operator]
+            key = EVEN._replace(tag=s.tag if s.tag in keep else None)
+            found[key] = found.get(key, frozenset()) | frozenset(f - width for f in law.size)
         return found
 
-    def _change_of_mean(self, node: int, instruction: Moment, pair: Pair, width: object) -> Parts:
+    def _change_of_mean(self, node: int, instruction: Moment, pair: Pair, width: Fraction) -> Parts:
         """The change of a mean; where a readout meets a vector the alignment that is assumed for arrays holds."""
         alignment = self.setting.rules.alignment
         arrays = [i for i, k in enumerate(instruction.vectors) if k in self.setting.initial_vectors]
@@ -337,11 +307,11 @@ class Pass:
 
         def at(value: Pair) -> Parts:
             values = {**reader.values, slot: value}
-            return Reader(reader.n, values, lambda *_: None, self.known).read(instruction.payload).change
+            return Reader(reader.n, values, _nothing, self.known).read(instruction.payload).change
 
         kept = self._mean(node, at(Pair(array.initial, {})), width, policy(alignment, updated=False))
-        moved = {s: x for s, x in at(Pair({}, array.change)).items()}
-        return united(kept, self._mean(node, moved, width, policy(alignment, updated=True)))
+        moved = self._mean(node, at(Pair({}, array.change)), width, policy(alignment, updated=True))
+        return united(kept, moved)
 
     def _outer(self, node: int, instruction: OuterNonlin) -> Pair:
         """Rows as they are; sums over further coordinates by the symmetries of their own copies."""
@@ -349,35 +319,12 @@ class Pass:
         given |= {scalar_slot(i): self.values[k] for i, k in enumerate(instruction.scalars)}
         for copy in range(instruction.order):
             given |= {
-                column_slot(copy, i): _copied(self.values[k], copy) for i, k in enumerate(instruction.vectors)
+                column_slot(copy, i): copied(self.values[k], copy) for i, k in enumerate(instruction.vectors)
             }
-        pair = self._checked(Reader(self.setting.scale.symbol, given, lambda *_: None, self.known), instruction.payload, node)
+        pair = self._checked(Reader(self.setting.scale.symbol, given, _nothing, self.known), instruction.payload, node)
         width = self.setting.scale.growth(instruction.dimension)
-        return Pair(_summed(pair.initial, instruction.order, width), _summed(pair.change, instruction.order, width))
+        return Pair(summed(pair.initial, instruction.order, width), summed(pair.change, instruction.order, width))
 
 
-def _copied(pair: Pair, copy: int) -> Pair:
-    """A vector at another coordinate: its sources flip on their own."""
-
-    def renamed(parts: Parts) -> Parts:
-        return {
-            Signature(frozenset(f"{copy}·{s}" for s in k.odd), frozenset(f"{copy}·{s}" for s in k.mixed), k.tag): size
-            for k, size in parts.items()
-        }
-
-    return Pair(renamed(pair.initial), renamed(pair.change))
-
-
-def _summed(parts: Parts, order: int, width: Form | int | object) -> Parts:
-    """Means over the copies: what is odd in the sources of one has the size of the central limit theorem."""
-    found: dict[Signature, Size] = {}
-    prefixes = tuple(f"{copy}·" for copy in range(order))
-    for s, size in parts.items():
-        small = {p for p in prefixes if any(isinstance(k, str) and k.startswith(p) for k in s.odd)}
-        key = Signature(
-            frozenset(k for k in s.odd if not (isinstance(k, str) and k.startswith(prefixes))),
-            frozenset(k for k in s.mixed if not (isinstance(k, str) and k.startswith(prefixes))), s.tag,
-        )
-        loss = HALF * len(small) * width  # type: ignore[operator]
-        found[key] = found.get(key, frozenset()) | frozenset(f - loss for f in size)
-    return found
+def _nothing(*_: object) -> bool:
+    return False

@@ -112,7 +112,7 @@ def maximal_update(
     alignment: Alignment = "worst",
     depth: bool = False,
 ) -> MaximalUpdate:
-    """The maximal update parametrisation of a network; with ``depth`` the exponents are of the depth, at infinite width.
+    """The maximal update parametrisation of a network; with ``depth`` exponents are of the depth, at infinite width.
 
     Raises:
         TpError: ``no-maximal-update`` if not all arrays can be updated maximally at once, ``not-unique`` if the

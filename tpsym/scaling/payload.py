@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from itertools import combinations
 
 import sympy as sp
 from sympy import Expr, S, Symbol
@@ -17,6 +18,7 @@ from tpsym.scaling.sizes import (
     Known,
     Parts,
     Signature,
+    Size,
     Source,
     product,
     sources,
@@ -52,9 +54,9 @@ class Pair:
 CONSTANT = Pair({EVEN: ONE}, {})
 ABSENT = Pair({}, {})
 
-Feature = Callable[[Expr, Pair, bool], None]
+Feature = Callable[[Expr, Pair, bool], bool]
 """Told of every argument of a nonlinear function: the expression, its sizes, and whether it has to stay away from
-zero (the base of a power that is no whole number)."""
+zero (the base of a power that is no whole number). Says whether it may be small."""
 
 
 def exponent(expr: Expr) -> Form:
@@ -122,7 +124,8 @@ class Reader:
             return Pair(initial, {})
         change = united(product(a.change, b.initial), product(a.initial, b.change))
         # the second order is no larger where one of the two changes no more than it is
-        if a.change and b.change and not self.known.small(a.initial, a.change) and not self.known.small(b.initial, b.change):
+        small = self.known.small
+        if a.change and b.change and not small(a.initial, a.change) and not small(b.initial, b.change):
             change = united(change, product(a.change, b.change))
         return Pair(initial, self.known.pruned(change))
 
@@ -154,30 +157,52 @@ class Reader:
         """
         arguments = [a for a in given if a.free_symbols & (self.values.keys() | {self.n})]
         pairs = [self.read(a) for a in arguments]
-        for a, pair in zip(arguments, pairs, strict=True):
-            self.feature(a, pair, positive)
+        small = [self.feature(a, pair, positive) for a, pair in zip(arguments, pairs, strict=True)]
         behind = frozenset().union(*(sources(p.initial) for p in pairs))
         changed = frozenset().union(*(total(p.change) for p in pairs))
         mixed = Signature(frozenset(), behind.union(*(sources(p.change) for p in pairs)))
-        value = _signature(expr, arguments, pairs, behind)
-        return Pair({value: ONE}, {mixed: changed} if changed else {})
+        initial = _initial(expr, arguments, pairs, behind)
+        if len(pairs) == 1 and small[0] and vanishes(expr, arguments[0]):
+            (size,) = (total(pairs[0].initial),)
+            initial = dict.fromkeys(initial, size) if size else {}
+        return Pair(initial, {mixed: changed} if changed else {})
 
 
 def _power(form: Form) -> Pair:
     return Pair({EVEN: frozenset({form})}, {})
 
 
-def _signature(expr: Expr, arguments: list[Expr], pairs: list[Pair], behind: frozenset[Source]) -> Signature:
-    """The signature of a function at initialisation."""
-    if len(pairs) == 1 and len(pairs[0].initial) == 1:
-        (only,) = pairs[0].initial
-        if not only.mixed:
-            match parity(expr, arguments[0]):
-                case -1:
-                    return only._replace(tag=None)
-                case 1:
-                    return EVEN
-    return Signature(frozenset(), behind)
+FLIPPED = 3
+"""Parts of an argument up to which the parts of an odd or even function are told apart."""
+
+
+def _initial(
+    expr: Expr, arguments: list[Expr], pairs: list[Pair], behind: frozenset[Source]
+) -> dict[Signature, Size]:
+    """The parts of a function at initialisation: of an odd one those that an odd number of parts gives."""
+    whole = {Signature(frozenset(), behind): ONE}
+    if len(pairs) != 1 or not 1 <= len(pairs[0].initial) <= FLIPPED:
+        return whole
+    parts = [s._replace(tag=None) for s in pairs[0].initial]
+    kind = parity(expr, arguments[0])
+    if kind == 0 or any(s.mixed for s in parts):
+        return whole
+    found: dict[Signature, Size] = {}
+    for count in range(kind == -1, len(parts) + 1, 2):
+        for chosen in combinations(parts, count):
+            signature = EVEN
+            for s in chosen:
+                signature *= s
+            found[signature] = ONE
+    return found
+
+
+@lru_cache(maxsize=4096)
+def vanishes(expr: Expr, argument: Expr) -> bool:
+    """Whether a function is zero where its argument is."""
+    slot = Symbol("$zero", real=True)
+    value = expr.xreplace({argument: slot})
+    return value.free_symbols == {slot} and bool(value.xreplace({slot: S.Zero}) == 0)
 
 
 @lru_cache(maxsize=4096)

@@ -11,7 +11,7 @@ from tpsym.errors import Span, fail
 from tpsym.program.instructions import Matrix
 from tpsym.program.scope import Context
 from tpsym.scaling.arrays import Scale, Solved, arrays_of, uses_of
-from tpsym.scaling.interpret import Setting
+from tpsym.scaling.setting import Setting
 from tpsym.scaling.sizes import Known
 from tpsym.scaling.training import Run, trained
 from tpsym.scaling.updates import Alignment, Rules

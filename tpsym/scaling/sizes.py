@@ -18,7 +18,14 @@ Size = frozenset[Form]
 """The maximum of its forms; of none, the size of zero."""
 
 Source = int | str
-"""An initial array whose sign can be flipped: a matrix by node, a family of vectors by name."""
+"""Gaussians whose sign can be flipped: those of a matrix by node, of its transpose by :func:`transposed` of that, of a
+family of vectors by name."""
+
+
+def transposed(matrix: int) -> int:
+    """The source of what the transpose of a matrix gives; of that again, the matrix."""
+    return -matrix - 1
+
 
 Terms = tuple[tuple[str, Fraction], ...]
 NOTHING: Size = frozenset()
@@ -240,7 +247,7 @@ class Known:
         return frozenset(kept)
 
     def _candidates(self, forms: Sequence[Form], against: Sequence[Form]) -> Iterator[Iterable[int]]:
-        """By form, the numbers of those that may be above it: by fingerprints in floating point where there are many."""
+        """By form, the numbers of those that may be above it: by fingerprints where there are many."""
         if len(forms) * len(against) <= FEW:
             yield from (range(len(against)) for _ in forms)
             return

@@ -28,8 +28,8 @@ ELASTIC = 1e-7
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What is wanted of a point: ``minimal`` forms in order of importance, ``nonnegative`` variables, ``fixed`` forms that
-    are zero."""
+    """What is wanted of a point: ``minimal`` forms in order of importance, ``nonnegative`` variables, ``fixed`` forms
+    that are zero."""
 
     minimal: tuple[Form, ...]
     nonnegative: frozenset[str]

@@ -13,8 +13,9 @@ from sympy import Expr
 from tpsym.errors import Span, fail
 from tpsym.polyhedra.forms import Form
 from tpsym.scaling.arrays import Array
-from tpsym.scaling.interpret import Feature, Pass, Setting
+from tpsym.scaling.interpret import Pass
 from tpsym.scaling.payload import Pair
+from tpsym.scaling.setting import Feature, Setting
 from tpsym.scaling.sizes import Known, Signature, Size, sums, total
 
 MAX_PASSES = 6
