@@ -21,12 +21,11 @@ from tpsym.program.graph import Program
 from tpsym.program.scope import Context
 from tpsym.scaling.arrays import Array, Scale, Solved, arrays_of
 from tpsym.scaling.interpret import Pass
-from tpsym.scaling.setting import Setting
 from tpsym.scaling.mup import Role
 from tpsym.scaling.named import fan_in
-from tpsym.scaling.payload import Pair
 from tpsym.scaling.rates import MaximalRates, declared, maximal_rates, refuse_symbols, settled
 from tpsym.scaling.regimes import Scaling
+from tpsym.scaling.setting import Setting
 from tpsym.scaling.setup import read
 from tpsym.scaling.sizes import Known, Size, total
 from tpsym.scaling.training import MAX_PASSES, own_updates, trained
@@ -191,12 +190,11 @@ def _first_findings(setting: Setting, span: Span) -> tuple[Finding, ...]:
 
 
 def _places(current: Pass, step: int) -> list[_Place]:
-    def place(expr: Expr, pair: Pair, equal: bool) -> _Place:
-        return _Place(expr, _largest(current.known, total(pair.change if step else pair.initial)), equal, step)
-
-    features = {f.expr: place(f.expr, f.pair, f.role in ("vector", "denominator")) for f in current.features}
-    outputs = (place(e, p, False) for e, p in zip(current.setting.outputs, current.outputs, strict=True))
-    return [*features.values(), *outputs]
+    equal = {f.expr for f in current.features if f.role in ("vector", "denominator")}
+    outputs = zip(current.setting.outputs, current.outputs, strict=True)
+    met = {**{f.expr: f.pair for f in current.features}, **dict(outputs)}
+    sizes = ((expr, total(pair.change if step else pair.initial)) for expr, pair in met.items())
+    return [_Place(expr, _largest(current.known, size), expr in equal, step) for expr, size in sizes]
 
 
 def _findings(setting: Setting, before: Pass | None, current: Pass, step: int) -> tuple[Finding, ...]:
@@ -224,24 +222,21 @@ def _finding(setting: Setting, before: Pass | None, place: _Place) -> Finding:
 def _responsible(
     setting: Setting, before: Pass | None, place: _Place, larger: Callable[[Array], Array]
 ) -> tuple[str, ...]:
-    """The arrays with which the size at a place grows, but for those that something of the right size depends on so."""
+    """The arrays with which the size at a place grows, but for those whose initial size something else holds fast."""
     found = []
     for array in setting.arrays:
-        arrays = tuple(larger(a) if a is array else a for a in setting.arrays)
-        changed = replace(setting, arrays=arrays)
+        changed = replace(setting, arrays=tuple(larger(a) if a is array else a for a in setting.arrays))
         nudged = Pass(changed, changed.rules.known, before.values if before else None)
         nudged.run()
-        for other in _places(nudged, place.step):
-            if other.expr == place.expr and other.exponent != place.exponent:
-                found.append((array.name, not place.step and _pinned(nudged, place)))
-                break
-    names = [name for name, pinned in found if not pinned]
-    return tuple(names or [name for name, _ in found])
+        if any(p.expr == place.expr and p.exponent != place.exponent for p in _places(nudged, place.step)):
+            found.append((array.name, _pinned(nudged, place)))
+    names = tuple(name for name, pinned in found if not pinned)
+    return names if names or place.step else tuple(name for name, _ in found)
 
 
 def _pinned(nudged: Pass, place: _Place) -> bool:
-    """Whether something before the place would not stay of the size it has to be."""
-    for other in _places(nudged, place.step):
+    """Whether something of the right size at initialisation, and read before the place, would not stay so."""
+    for other in _places(nudged, 0):
         if other.expr == place.expr:
             return False
         if other.equal and other.exponent == NUDGE:
