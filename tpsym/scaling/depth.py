@@ -124,7 +124,7 @@ class DepthPass(Pass):
         self._feature("vector", r.start, self.setting.context.symbol(r.start), start)
         state = self._carried(start, inside)
         self.given = {**self.given, r.entry: state, r.end: state}
-        self._again((r.entry, *inside))
+        self._visit((r.entry, *inside))
         self.features += self._own(start, inside)
         self.values[r.end] = state
         self._visit(after)
@@ -143,17 +143,12 @@ class DepthPass(Pass):
         carried = united(adjoint.initial, _added(untagged(branch.initial), rate))
         adjoint = Pair(self.known.pruned(carried), adjoint.change)
         self.given = {**self.given, r.adjoint: adjoint, r.start_adjoint: adjoint}
-        self._again((r.adjoint, *inside))
+        self._visit((r.adjoint, *inside))
         self._visit((r.start_adjoint, *before))
 
     def _visit(self, nodes: Iterable[int]) -> None:
         for node in nodes:
             self.visit(node)
-
-    def _again(self, nodes: Iterable[int]) -> None:
-        kept = [f for f in self.features if f.node not in set(nodes)]
-        self.features[:] = kept
-        self._visit(nodes)
 
     def _carried(self, start: Pair, inside: tuple[int, ...]) -> Pair:
         """The state in the middle and at the end: where it starts and all branches."""

@@ -132,6 +132,7 @@ def maximal_update(
     arrays = first.setting.arrays
     own = frozenset(f"{kind}({a.name})" for a in arrays for kind in "abc")
     gauge = tuple(_gauge(context, arrays, multipliers))
+    gauge += tuple(unknown("b", a.name) for a in arrays if _begins_at_zero(context, a))
     kept = tuple(unknown("b", a.name) for a in arrays) if depth else ()
     # layers begin as they are declared where the branch has a multiplier of its own
     found = solved(reading, start, _goal(first, arrays, own, (*gauge, *kept)))
@@ -153,18 +154,24 @@ def _goal(run: Run, arrays: Sequence[Array], own: frozenset[str], fixed: tuple[F
     return Goal((linear(0, [(v, Fraction(1)) for v in others]), start, rates), others, fixed)
 
 
-def role_of(context: Context, array: Array) -> Role:
-    """What an array is, by its sizes and by how what it gives is read."""
+def role_of(context: Context, array: Array, *, forward: frozenset[int] | None = None) -> Role:
+    """What an array is, by its sizes and by how what it gives is read (in the ``forward`` pass, if that is given)."""
     if array.kind == "scalar":
         return "scalar"
     if array.kind == "matrix":
         return "hidden"
     nodes = [k for k, _ in context.input_families.get(array.name, [])] if array.node is None else [array.node]
-    readers = [context.builder[k] for node in nodes for k in context.builder.graph.successors(node)]
+    readers = [context.builder[k] for node in nodes for k in context.builder.graph.successors(node)
+               if forward is None or k in forward]
     own = context.builder[array.node] if array.node is not None else None
     centred = isinstance(own, Vector) and bool(own.mean == 0)
     contracted = centred and any(isinstance(i, Moment) and i.dimension is not None for i in readers)
     return "output" if contracted else "input" if array.kind == "input" else "vector"
+
+
+def _begins_at_zero(context: Context, array: Array) -> bool:
+    """Whether the declared entries are zero, so that their size is no unknown."""
+    return any(t.name == array.name and t.variance == 0 for t in context.trained)
 
 
 def _gauge(context: Context, arrays: Iterable[Array], multipliers: Gauge) -> list[Form]:
@@ -208,7 +215,7 @@ def _row(scaling: Scaling, array: Array, point: Mapping[str, Fraction]) -> Row:
     own = sorted(own_updates(scaling.run, array), key=str)
     tight = next((f for f in own if f.value({**dict.fromkeys(f.variables, Fraction(0)), **point}) == 0), None)
     return Row(
-        array.name, role_of(scaling.run.setting.context, array), -a, -b, -c,
+        array.name, role_of(scaling.run.setting.context, array, forward=scaling.run.setting.in_forward), -a, -b, -c,
         c, _gradient_size(scaling, array, point), _initial_equation(scaling, array), f"{tight} = 0" if tight else "",
     )
 

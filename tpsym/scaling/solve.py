@@ -8,12 +8,12 @@ when the network, read there in exact numbers, meets every constraint.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from tpsym.polyhedra.forms import Form
+from tpsym.polyhedra.forms import Form, linear
 from tpsym.scaling.arrays import Array
-from tpsym.scaling.sizes import Size
+from tpsym.scaling.sizes import ZERO, Size
 from tpsym.scaling.training import Constraint, Run, own_updates
 
 Point = Mapping[str, Fraction]
@@ -60,11 +60,17 @@ def solved(reading: Reading, start: Point, goal: Goal) -> tuple[dict[str, Fracti
         current = inequalities(run)
         cuts |= dict.fromkeys(current)
         equal = equations(run, point)
-        found = program(list(cuts), equal, goal) or program(current, equal, goal)
+        found = program(list(cuts), equal, goal) or program(current, equal, goal) or nearest(current, equal, goal)
         if found is None:
             return failure(run, goal)
         point = found
     return failure(run, goal)
+
+
+def nearest(bounds: Sequence[Form], equal: Sequence[Form], goal: Goal) -> dict[str, Fraction] | None:
+    """The best point where equations that cannot all hold at once are at least not exceeded."""
+    short = linear(0, ((v, -q) for f in equal for v, q in f.terms))
+    return program([*bounds, *equal], (), replace(goal, minimal=(short, *goal.minimal)))
 
 
 def is_best(run: Run, cuts: Mapping[Form, None], goal: Goal, point: Point) -> bool:
@@ -105,7 +111,7 @@ def inequalities(run: Run) -> list[Form]:
 def equations(run: Run, point: Point) -> list[Form]:
     """The forms that have to be zero: features at initialisation, what updates do directly."""
     found: list[Form] = []
-    tops = [largest(c.size, point) for c in run.constraints if c.equal]
+    tops = [largest(c.size, point) for c in run.constraints if c.equal and ZERO not in c.size]
     tops += [largest(own(run, array), point) for array in run.setting.arrays]
     for top in tops:
         if top is not None and top.terms:
