@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tpsym.cli import figures, parametrization
+from tpsym.cli import coordinates, figures, parametrization
 from tpsym.errors import TpError
 
 if TYPE_CHECKING:
@@ -153,23 +153,12 @@ def measured(program: Program) -> Runs | None:
 def simulate(file: Path, widths: str, seeds: int, settings: tuple[str, ...]) -> int:
     """Run FILE at finite width and compare with its limits."""
     from tpsym import api
-    from tpsym.cli.output import show_simulation
+    from tpsym.cli.output import parse_widths, show_simulation
 
     program = api.load(file, settings=api.parse_settings(settings))
     runs = api.simulate(program, widths=parse_widths(widths), seeds=seeds, progress=True)
     show_simulation(runs)
     return 0 if runs.result.complete else INTERRUPTED
-
-
-def parse_widths(text: str) -> list[int]:
-    """``64,256,1024`` as numbers."""
-    try:
-        widths = [int(part) for part in text.split(",")]
-    except ValueError:
-        widths = []
-    if not widths or min(widths) < 1 or max(widths) > 10**6:
-        raise click.BadParameter("widths are whole numbers separated by commas, such as 64,256,1024")
-    return sorted(set(widths))
 
 
 @main.command()
@@ -246,7 +235,7 @@ def zoo(name: str | None) -> int:
     return 0
 
 
-for room in (figures, parametrization):
+for room in (coordinates, figures, parametrization):
     room.register(main, guarded)
 
 

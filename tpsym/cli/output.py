@@ -142,3 +142,14 @@ def draw(program: Program, output: Path | None) -> None:
         return
     write(output, text)
     click.echo(f"wrote {output}", err=True)
+
+
+def parse_widths(text: str) -> list[int]:
+    """``64,256,1024`` as numbers."""
+    try:
+        widths = [int(part) for part in text.split(",")]
+    except ValueError:
+        widths = []
+    if not widths or min(widths) < 1 or max(widths) > 10**6:
+        raise click.BadParameter("widths are whole numbers separated by commas, such as 64,256,1024")
+    return sorted(set(widths))

@@ -17,8 +17,16 @@ from sympy import Symbol
 from tpsym.errors import fail
 from tpsym.simulate.payload import Array
 from tpsym.simulate.progress import Progress
-from tpsym.simulate.train_arrays import Functions
-from tpsym.simulate.training import NO_DATA, NO_FUNCTIONS, Task, Trace, prepare_training, run_training
+from tpsym.simulate.train_arrays import Functions, Parametrization
+from tpsym.simulate.training import (
+    AS_DECLARED,
+    NO_DATA,
+    NO_FUNCTIONS,
+    Task,
+    Trace,
+    prepare_training,
+    run_training,
+)
 from tpsym.transform.optimizers import Optimizer
 
 Kind = Literal["size", "change", "move"]
@@ -75,6 +83,7 @@ def slopes(
     values: Mapping[Symbol, float],
     functions: Functions = NO_FUNCTIONS,
     data: Mapping[str, Sequence[float]] = NO_DATA,
+    rescaled: Parametrization = AS_DECLARED,
     progress: Progress | None = None,
 ) -> SlopeTable:
     """Train at every width with every seed (how many, or which ones) and fit the slopes.
@@ -91,7 +100,8 @@ def slopes(
     total, done = sum(n**2 for n in sizes) * len(numbers), 0
     rows: list[list[dict[tuple[str, Kind, int], tuple[float, Problem]]]] = []
     for n in sizes:
-        ready = prepare_training(task, optimizer, n=n, values=values, functions=functions, data=data)
+        ready = prepare_training(task, optimizer, n=n, values=values, functions=functions, data=data,
+                                 rescaled=rescaled)
         rows.append([])
         for seed in numbers:
             rows[-1].append(dict(measured(run_training(ready, seed=seed, steps=steps))))

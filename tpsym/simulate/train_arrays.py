@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,19 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
+class Rescaled:
+    """Another parametrisation of an array: θ = n^multiplier·w, where w is what is trained, and θ begins n^entries
+    times as large as declared; without it w is θ."""
+
+    multiplier: Fraction
+    entries: Fraction
+
+
+Parametrization = Mapping[str, Rescaled]
+"""By name of array; what is declared holds for arrays that are not in it, and for none it is empty."""
+
+
+@dataclass(frozen=True, slots=True)
 class TrainedArray:
     """A trained array with the parts of its gradient; ``points`` are the nodes of an input layer by data point, and
     ``law`` is the instruction of its node (of one of these)."""
@@ -86,10 +100,11 @@ class TrainedArray:
     offset: Expr
     uses: tuple[Use, ...]
     points: tuple[tuple[int, str], ...]
+    rescaled: Rescaled | None = None
 
 
 def trained_arrays(
-    context: Context, gradients: Sequence[Gradients], functions: Functions
+    context: Context, gradients: Sequence[Gradients], functions: Functions, rescaled: Parametrization
 ) -> tuple[TrainedArray, ...]:
     """The trained arrays of a program, with their gradients for each output."""
     named = declarations(context)
@@ -101,7 +116,8 @@ def trained_arrays(
             continue  # an input layer that is never applied
         law = context.builder[points[0][0] if trained.node is None else trained.node]
         assert isinstance(law, Matrix | Vector | RandomScalar)
-        found.append(TrainedArray(trained, law, _offset(context, trained, named.get(trained.name)), uses, points))
+        offset = _offset(context, trained, named.get(trained.name))
+        found.append(TrainedArray(trained, law, offset, uses, points, rescaled.get(trained.name)))
     return tuple(found)
 
 
@@ -213,8 +229,12 @@ def start(
     else:
         value = np.asarray(drawn[trained.node], dtype=np.float64)
         value = value.reshape(-1, 1) if value.ndim < 2 else value
-    if not standardised:
-        return State(array, settings, multiplier, -number(array.offset, known, what) / multiplier, value, Memory())
+    if array.rescaled is not None or not standardised:
+        unit, centre = multiplier, -number(array.offset, known, what) / multiplier
+        if array.rescaled is not None:
+            value = value * float(plan.n) ** float(array.rescaled.entries)
+            unit /= float(plan.n) ** float(array.rescaled.multiplier)
+        return State(array, settings, unit, centre, value, Memory())
     if variance == 0:
         return None
     centre = number(array.law.mean, known, what) if isinstance(array.law, Vector) else 0.0

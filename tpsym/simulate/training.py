@@ -21,7 +21,17 @@ from tpsym.program.instructions import Dimension
 from tpsym.program.scope import Context
 from tpsym.simulate.finite_width import Plan, Seed, execute, initial, prepare
 from tpsym.simulate.payload import Array
-from tpsym.simulate.train_arrays import Functions, Reading, State, TrainedArray, number, reading, start, trained_arrays
+from tpsym.simulate.train_arrays import (
+    Functions,
+    Parametrization,
+    Reading,
+    State,
+    TrainedArray,
+    number,
+    reading,
+    start,
+    trained_arrays,
+)
 from tpsym.simulate.train_data import data_points, data_values
 from tpsym.simulate.train_rules import Settings
 from tpsym.transform.backward import backward
@@ -32,6 +42,7 @@ r"""``mse`` :math:`\tfrac12(f-y)^2`, ``logistic`` :math:`\log(1+e^{-yf})` with y
 error signal is 1."""
 
 NO_FUNCTIONS: Functions = MappingProxyType({})
+AS_DECLARED: Parametrization = MappingProxyType({})
 NO_DATA: Mapping[str, Sequence[float]] = MappingProxyType({})
 
 SETTINGS: Mapping[str, frozenset[str]] = MappingProxyType({
@@ -109,20 +120,22 @@ def train(
     values: Mapping[Symbol, float],
     functions: Functions = NO_FUNCTIONS,
     data: Mapping[str, Sequence[float]] = NO_DATA,
+    rescaled: Parametrization = AS_DECLARED,
 ) -> Trace:
     """One run of ``steps`` updates at base width n.
 
     ``values`` gives the parameters that have no default, those in the rates of the optimizer too, and may give
     inner products of data; ``data`` gives data points by name (see
-    :func:`~tpsym.simulate.train_data.data_points`), ``functions`` the unknown functions and their derivatives. The
-    same (seed, n) draws the same initial arrays. Where a size n·ratio is no whole number, it is rounded but the
-    ratios in the program are not, and gradients are off by that factor.
+    :func:`~tpsym.simulate.train_data.data_points`), ``functions`` the unknown functions and their derivatives,
+    ``rescaled`` another parametrisation. The same (seed, n) draws the same initial arrays. Where a size n·ratio is no
+    whole number, it is rounded but the ratios in the program are not, and gradients are off by that factor.
 
     Raises:
         TpError: as :func:`~tpsym.simulate.finite_width.run`; ``bad-option`` for a task or optimizer that makes no
             sense, ``bad-data``, ``symbolic-depth``.
     """
-    ready = prepare_training(task, optimizer, n=n, values=values, functions=functions, data=data)
+    ready = prepare_training(task, optimizer, n=n, values=values, functions=functions, data=data,
+                             rescaled=rescaled)
     return run_training(ready, seed=seed, steps=steps)
 
 
@@ -134,12 +147,13 @@ def prepare_training(
     values: Mapping[Symbol, float],
     functions: Functions = NO_FUNCTIONS,
     data: Mapping[str, Sequence[float]] = NO_DATA,
+    rescaled: Parametrization = AS_DECLARED,
 ) -> TrainingPlan:
     """Everything about :func:`train` that is not random. The program grows by the backward passes."""
-    _check(task, optimizer)
+    _check(task, optimizer, rescaled)
     context = task.context
     gradients = [backward(context, output) for output in task.outputs]
-    arrays = trained_arrays(context, gradients, functions)
+    arrays = trained_arrays(context, gradients, functions, rescaled)
     outputs = tuple(reading(context, output, None, functions) for output in task.outputs)
     observed = tuple((label, reading(context, e, dimension, functions)) for label, e, dimension in task.observed)
     settled = _with_defaults(context, {**values, context.n: n})
@@ -262,7 +276,7 @@ def _check_known(quantity: Reading, plan: Plan) -> None:
         )
 
 
-def _check(task: Task, optimizer: Optimizer) -> None:
+def _check(task: Task, optimizer: Optimizer, rescaled: Parametrization) -> None:
     if not task.outputs or len(task.outputs) != len(task.targets):
         what = f"{len(task.outputs)} outputs and {len(task.targets)} targets"
         raise fail("bad-option", what, expected="one target for each training example, at least one")
@@ -271,10 +285,10 @@ def _check(task: Task, optimizer: Optimizer) -> None:
     if task.loss == "logistic" and not set(task.targets) <= {1, -1}:
         raise fail("bad-option", f"logistic loss with the targets {task.targets}", expected="labels 1 and -1")
     labels = [label for label, *_ in task.observed]
-    twice = sorted({label for label in labels if labels.count(label) > 1})
-    if twice:
+    if twice := sorted({label for label in labels if labels.count(label) > 1}):
         raise fail("bad-option", f"two quantities are called {twice[0]}")
-    if task.context.parametrization not in PARAMETRIZATIONS:
+    declared = [t.name for t in task.context.trained if t.name not in rescaled]
+    if declared and task.context.parametrization not in PARAMETRIZATIONS:
         raise fail("not-available", f"training with parametrization {task.context.parametrization}")
     given = {
         "momentum": optimizer.momentum, "beta1": optimizer.beta1, "beta2": optimizer.beta2,

@@ -1,0 +1,255 @@
+"""The coordinate check: exponents derived for a network beside slopes measured in training at finite width."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Literal
+
+from sympy import Expr, Pow, Rational, Symbol
+
+from tpsym.errors import NOWHERE, Span, TpError, fail
+from tpsym.functions import NONLINEARITIES
+from tpsym.polyhedra.conditions import Expression, evaluate, holds, variables_of
+from tpsym.polyhedra.forms import number
+from tpsym.polyhedra.trees import Point
+from tpsym.program.instructions import Dimension
+from tpsym.program.labels import node_label
+from tpsym.program.scope import Context
+from tpsym.program.values import Function, node_symbol
+from tpsym.results.exponent_tables import named_nodes
+from tpsym.results.exponents import output
+from tpsym.scaling.arrays import Solved
+from tpsym.scaling.mup import maximal_update
+from tpsym.scaling.named import Name, exponents
+from tpsym.scaling.rates import declared
+from tpsym.scaling.regimes import Scaling
+from tpsym.scaling.setup import read
+from tpsym.scaling.training import Run, When
+from tpsym.simulate.payload import compile_payload
+from tpsym.simulate.progress import Progress
+from tpsym.simulate.slopes import Kind, Slope, SlopeTable, slopes
+from tpsym.simulate.train_arrays import Functions, Rescaled
+from tpsym.simulate.training import Loss, Task
+from tpsym.transform.optimizers import Optimizer
+
+TOLERANCE = 0.15
+"""A slope this far from its exponent, beyond its own error, still agrees with it: finite widths bend slopes."""
+ERRORS = 3.0
+"""How many standard errors are allowed on top."""
+
+FROZEN = -1000
+"""The exponent of a learning rate with which nothing moves."""
+
+Agreement = Literal["agrees", "larger", "smaller", "no slope", "not derived"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A quantity: the exponent that was derived (``None`` if it is zero or none was), and the slope measured."""
+
+    label: str
+    kind: Kind
+    derived: Fraction | None
+    slope: Slope
+    agreement: Agreement
+
+
+@dataclass(frozen=True, slots=True)
+class CoordinateCheck:
+    """Sizes at initialisation and changes after ``steps`` steps, by quantity.
+
+    ``unstable`` says what is violated where the parametrisation is not stable: then only sizes at initialisation are
+    derived, if even those.
+    """
+
+    lines: tuple[Line, ...]
+    table: SlopeTable
+    steps: int
+    unstable: str
+
+    @property
+    def agrees(self) -> bool:
+        """Whether no slope contradicts its exponent."""
+        return all(line.agreement not in ("larger", "smaller") for line in self.lines)
+
+
+def coordinate_check(
+    context: Context,
+    function: Function,
+    optimizer: Optimizer,
+    *,
+    parametrization: Name | None = None,
+    widths: Sequence[int] = (64, 128, 256, 512),
+    seeds: int = 8,
+    steps: int = 3,
+    loss: Loss = "logistic",
+    nonlinearity: str = "tanh",
+    progress: Progress | None = None,
+) -> CoordinateCheck:
+    """Train a network of a file at several widths on one example and compare with the derived exponents.
+
+    With a ``parametrization`` the multipliers, initial entries and (for ``mup``) learning rates are those; otherwise as
+    declared. Unknown functions are the ``nonlinearity``. Parameters take their defaults.
+
+    Raises:
+        TpError: as :func:`tpsym.results.exponents.analyse` and :func:`tpsym.simulate.slopes.slopes`.
+    """
+    span = function.definition.name.span
+    target = output(context, function, span)
+    if parametrization is None and context.parametrization == "mup":
+        parametrization = "mup"
+    table = None if parametrization is None else exponents(parametrization, context, target, optimizer, span)
+    run, point = _read(context, target, optimizer, span, table), exact_values(context)
+    scaling = Scaling(run, optimizer)
+    rescaled = {} if table is None else {
+        a.name: Rescaled(_at(table[a.name].multiplier, point), _at(a.extra, point))
+        for a in run.setting.arrays
+    }
+    if parametrization == "mup":
+        optimizer = _maximal(context, target, optimizer)
+    quantities = _quantities(scaling, target)
+    task = Task(context, (target,), (1.0,), loss, quantities)
+    broken = _broken(scaling, point)
+    found = slopes(task, optimizer, widths=widths, seeds=seeds, steps=steps, values={}, rescaled=rescaled,
+                   functions=functions(context, nonlinearity), progress=progress)
+    kinds: tuple[Kind, ...] = ("size", "change")
+    lines = []
+    for kind in kinds:
+        for label, expr, _ in quantities:
+            known = broken is None or (kind == "size" and broken[0] == "training")
+            derived = _derived(scaling, expr, kind, point) if known else None
+            slope = found.find(label, kind, 0 if kind == "size" else steps)
+            lines.append(Line(label, kind, derived, slope, judged(derived, slope)))
+    return CoordinateCheck(tuple(lines), found, steps, "" if broken is None else broken[1])
+
+
+# --- what is trained ---------------------------------------------------------------------------------
+
+
+def _maximal(context: Context, target: Expr, optimizer: Optimizer) -> Optimizer:
+    """Rates, decay and ε times what they are in the maximal update parametrisation."""
+    rows = {row.array: row for row in maximal_update(context, target, optimizer, NOWHERE).rows}
+
+    def times(value: Expr, exponent: Fraction) -> Expr:
+        found: Expr = value * Pow(context.n, Rational(exponent.numerator, exponent.denominator))
+        return found
+
+    return replace(
+        optimizer,
+        rates={name: times(optimizer.rate_of(name), row.lr) for name, row in rows.items()},
+        decays={name: times(d, row.decay) for name, row in rows.items() if (d := optimizer.decay_of(name)) != 0},
+        epsilons={name: times(e, row.eps) for name, row in rows.items() if (e := optimizer.eps_of(name)) != 0},
+    )
+
+
+def functions(context: Context, name: str) -> Functions:
+    """The unknown functions of a program as a nonlinearity of the language, with two derivatives.
+
+    Raises:
+        TpError: ``bad-option``, there is no such function of one variable.
+    """
+    if name not in NONLINEARITIES or NONLINEARITIES[name][1] != 1:
+        known = ", ".join(k for k, (_, count) in NONLINEARITIES.items() if count == 1)
+        raise fail("bad-option", f"there is no nonlinearity {name} of one variable", expected=known)
+    z = Symbol("z", real=True)
+    found = {}
+    for unknown, arity in context.unknown_functions.items():
+        if arity != 1:
+            raise fail("not-numeric", f"the function {unknown} of {arity} variables is unknown",
+                       fix="write it out in the file")
+        for order in range(3):
+            payload = compile_payload(NONLINEARITIES[name][0](z).diff(z, order), functions={})
+            found[unknown + "'" * order] = lambda x, payload=payload: payload({"z": x})
+    return found
+
+
+def _quantities(scaling: Scaling, target: Expr) -> tuple[tuple[str, Expr, Dimension | None], ...]:
+    program = scaling.run.setting.program
+    vectors = tuple(
+        (label, node_symbol(node), program[node].dimension) for node, label in named_nodes(scaling)  # type: ignore[union-attr]
+    )
+    return (*vectors, ("output", target, None))
+
+
+# --- what is derived ---------------------------------------------------------------------------------
+
+
+def exact_values(context: Context) -> Point:
+    """The parameters that have exact numbers by default."""
+    return {s.name: Fraction(int(d.p), int(d.q)) for s, d in context.parameters.items() if isinstance(d, Rational)}
+
+
+def _read(
+    context: Context, target: Expr, optimizer: Optimizer, span: Span, table: Mapping[str, Solved] | None
+) -> Run:
+    """The sizes in training; where they keep growing those at initialisation alone, with rates of nearly zero."""
+    try:
+        return read(context, target, optimizer, span, solved=table)
+    except TpError as error:
+        if error.diagnostics[0].code != "not-closed":
+            raise
+    found = declared(context, optimizer) if table is None else table
+    return read(context, target, optimizer, span,
+                solved={k: Solved(s.multiplier, s.deviation, number(FROZEN)) for k, s in found.items()})
+
+
+def _at(value: Expression, point: Point) -> Fraction:
+    """An exponent as a number."""
+    refuse_missing(variables_of(value), point)
+    return evaluate(value, point)
+
+
+def refuse_missing(variables: frozenset[str], point: Point) -> None:
+    """Raise unless all exponents have values.
+
+    Raises:
+        TpError: ``no-value``.
+    """
+    missing = sorted(variables - set(point))
+    if missing:
+        raise fail("no-value", f"{', '.join(missing)} must have a value: exponents of n depend on it",
+                   fix=f"--set {missing[0]}=1/2")
+
+
+def _broken(scaling: Scaling, point: Point) -> tuple[When, str] | None:
+    """When and how stability is violated first."""
+    for constraint, condition in scaling.constraints:
+        refuse_missing(variables_of(condition), point)
+        if not holds(condition, point):
+            what = "the output" if constraint.role == "output" else _name(scaling, constraint.what)
+            if constraint.when == "training":
+                return "training", f"in training {what} changes by more than order one"
+            how = "not" if constraint.equal else "more than"
+            return "initialisation", f"at initialisation {what} is {how} of order one"
+    if any(array.rate == number(FROZEN) for array in scaling.run.setting.arrays):
+        return "training", "in training sizes keep growing"
+    return None
+
+
+def _name(scaling: Scaling, expr: Expr) -> str:
+    context = scaling.run.setting.context
+    program = context.builder.program()
+    labels = {s: Symbol(node_label(program, context.nodes[s])) for s in expr.free_symbols if s in context.nodes}
+    return str(expr.xreplace(labels)).replace("**", "^")
+
+
+def _derived(scaling: Scaling, expr: Expr, kind: Kind, point: Point) -> Fraction | None:
+    found = scaling.init(expr) if kind == "size" else scaling.update(expr)
+    return None if found is None else _at(found, point)
+
+
+def judged(derived: Fraction | None, slope: Slope) -> Agreement:
+    """Whether a slope is the exponent up to its error and the bend of finite widths."""
+    if derived is None:
+        return "not derived"
+    if slope.exponent is None:
+        return "no slope"
+    gap = slope.exponent - float(derived)
+    if abs(gap) <= TOLERANCE + ERRORS * slope.standard_error:
+        return "agrees"
+    return "larger" if gap > 0 else "smaller"
+
+
+__all__ = ["CoordinateCheck", "Line", "coordinate_check", "exact_values", "functions", "judged"]
