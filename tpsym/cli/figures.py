@@ -19,7 +19,7 @@ Guard = Callable[[Callable[..., int | None]], Callable[..., None]]
 
 def register(group: click.Group, guarded: Guard) -> None:
     """Add the command to a group."""
-    command = click.command("plot")(guarded(plot))
+    command = click.command("plot", short_help="Draw the stable region of a network.")(guarded(plot))
     command.params = [
         click.Argument(["file"], type=click.Path(path_type=Path)),
         click.Option(["--question", "number"], type=int, metavar="N", help="Which of the questions that have figures."),

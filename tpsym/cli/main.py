@@ -92,7 +92,7 @@ def derive(file: Path, kind: str | None, output: Path | None, pdf: bool, setting
     return USAGE if refused else 0
 
 
-@main.command()
+@main.command(short_help="Check every claim of FILES.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @click.option("--simulate", "with_runs", is_flag=True, help="Also run the program at finite width.")
@@ -144,7 +144,7 @@ def measured(program: Program) -> Runs | None:
         return None
 
 
-@main.command()
+@main.command(short_help="Run FILE at finite width, beside its limits.")
 @FILE
 @click.option("--widths", default="64,256,1024", show_default=True, metavar="N,N,…", help="Widths to run at.")
 @click.option("--seeds", default=32, show_default=True, type=click.IntRange(2, 100_000), help="Runs per width.")
@@ -222,7 +222,7 @@ def fmt(files: tuple[Path, ...], only_check: bool) -> int:
     return 1 if changed and only_check else 0
 
 
-@main.command()
+@main.command(short_help="List published architectures, or print one.")
 @click.argument("name", required=False)
 @guarded
 def zoo(name: str | None) -> int:
