@@ -23,7 +23,8 @@ Guard = Callable[[Callable[..., int | None]], Callable[..., None]]
 
 def register(group: click.Group, guarded: Guard) -> None:
     """Add the command to a group."""
-    command = click.command("coordinate-check", short_help="Measure exponents in training at finite width.")(guarded(coordinate_check))
+    made = click.command("coordinate-check", short_help="Measure exponents in training at finite width.")
+    command = made(guarded(coordinate_check))
     command.params = [
         click.Argument(["file"], type=click.Path(path_type=Path)),
         click.Option(["--function"], metavar="NAME", help="The network; not needed if FILE has only one."),

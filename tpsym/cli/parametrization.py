@@ -27,7 +27,8 @@ Guard = Callable[[Callable[..., int | None]], Callable[..., None]]
 
 def register(group: click.Group, guarded: Guard) -> None:
     """Add the command to a group."""
-    command = click.command("check-parametrization", short_help="Find what blows up or freezes in training.")(guarded(check_parametrization))
+    made = click.command("check-parametrization", short_help="Find what blows up or freezes in training.")
+    command = made(guarded(check_parametrization))
     arguments: list[click.Parameter] = [
         click.Argument(["file"], type=click.Path(path_type=Path)),
         click.Option(["--function"], metavar="NAME", help="The network; not needed if FILE has only one."),
