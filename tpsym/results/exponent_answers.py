@@ -48,8 +48,8 @@ if TYPE_CHECKING:
 ALIGNMENTS: tuple[Alignment, ...] = ("worst", "everett_full", "none")
 MULTIPLIERS: tuple[Gauge, ...] = ("one", "unit_readout", "equal_variance")
 SIGNATURES = {
-    "scaling": "scaling(f, sgd(lr = …)), and alignment = worst, everett_full or none",
-    "mup": "mup(f, adam), and multipliers = one, unit_readout or equal_variance",
+    "scaling": "scaling(f, sgd(lr = …)), and alignment = worst, everett_full or none, scale = L",
+    "mup": "mup(f, adam), and multipliers = one, unit_readout or equal_variance, scale = L",
 }
 CONDITIONS = ("stable", "nontrivial", "feature_learning", "kernel_regime", "faithful", "region")
 SCALING = ("init", "update", "r", *CONDITIONS)
@@ -57,16 +57,16 @@ MUP = ("std", "multiplier", "lr", "decay", "eps", "value")
 
 
 def ask_scaling(side: LimitQuestions, node: tree.Call, scope: Scope) -> Value:
-    """``scaling(f, optimizer, alignment = …)``."""
+    """``scaling(f, optimizer, alignment = …, scale = L)``."""
     function, optimizer = _subject(side.context, node, scope)
-    alignment = _word(node, "alignment", ALIGNMENTS)
+    alignment, depth = _word(node, "alignment", ALIGNMENTS), _of_depth(side.context, node)
 
     def content() -> Scaling:
-        key = ("scaling", function, repr(optimizer.settings), alignment)
+        key = ("scaling", function, repr(optimizer.settings), alignment, depth)
         if key not in side.exponents:
             with reasons(node.span):
                 side.exponents[key] = analyse(
-                    side.context, function, optimizer.settings, node.span, alignment=alignment
+                    side.context, function, optimizer.settings, node.span, alignment=alignment, depth=depth
                 )
         found: Scaling = side.exponents[key]
         return found
@@ -78,16 +78,16 @@ def ask_scaling(side: LimitQuestions, node: tree.Call, scope: Scope) -> Value:
 
 
 def ask_mup(side: LimitQuestions, node: tree.Call, scope: Scope) -> Value:
-    """``mup(f, optimizer, multipliers = …)``."""
+    """``mup(f, optimizer, multipliers = …, scale = L)``."""
     function, optimizer = _subject(side.context, node, scope)
-    multipliers = _word(node, "multipliers", MULTIPLIERS)
+    multipliers, depth = _word(node, "multipliers", MULTIPLIERS), _of_depth(side.context, node)
 
     def content() -> MaximalUpdate:
-        key = ("mup", function, repr(optimizer.settings), multipliers)
+        key = ("mup", function, repr(optimizer.settings), multipliers, depth)
         if key not in side.exponents:
             with reasons(node.span):
                 side.exponents[key] = maximal_update(
-                    side.context, function, optimizer.settings, node.span, multipliers=multipliers
+                    side.context, function, optimizer.settings, node.span, multipliers=multipliers, depth=depth
                 )
         found: MaximalUpdate = side.exponents[key]
         return found
@@ -125,6 +125,8 @@ def _word(node: tree.Call, option: str, words: tuple[Word, ...]) -> Word:
     assert isinstance(node.function, tree.Name)
     found = words[0]
     for name, value in node.kwargs:
+        if name == "scale":
+            continue
         if name != option:
             what = f"{node.function.text} has no setting {name}"
             raise fail("bad-option", what, value.span, expected=SIGNATURES[node.function.id])
@@ -133,6 +135,19 @@ def _word(node: tree.Call, option: str, words: tuple[Word, ...]) -> Word:
             raise fail("bad-option", f"{option} is a word", value.span, expected=" or ".join(words))
         (found,) = named
     return found
+
+
+def _of_depth(context: Context, node: tree.Call) -> bool:
+    """Whether exponents of the depth are asked for: ``scale = L`` with the symbolic depth of the file."""
+    for name, value in node.kwargs:
+        if name == "scale":
+            known = isinstance(value, tree.Name) and value.id in context.depths
+            found = context.scope.find(value.id) if isinstance(value, tree.Name) else None
+            if not known or not isinstance(found, Scalar) or found.expr.is_number:
+                raise fail("bad-option", "scale is the name of a symbolic depth", value.span,
+                           expected="scale = L, with `depth L` in the file")
+            return True
+    return False
 
 
 def _argument(node: tree.Call) -> tree.Expr:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sympy import Expr
 
-from tpsym.errors import Span, fail
+from tpsym.errors import Span, TpError, fail
 from tpsym.polyhedra.forms import number
 from tpsym.program.arithmetic import plain
 from tpsym.program.calls import run
 from tpsym.program.scope import Context
 from tpsym.program.values import Data, Family, Function, Scalar, Value, describe
+from tpsym.results.reasons import NoLimit
 from tpsym.scaling.arrays import Solved
 from tpsym.scaling.depth import read_depth
 from tpsym.scaling.mup import Gauge, MaximalUpdate
@@ -27,19 +31,27 @@ def analyse(
     """The exponents of a network under an optimizer, at the first inputs of the file that fit it.
 
     With ``parametrization mup`` the learning rates given are times those of the maximal update parametrisation, and
-    multipliers and initial entries are its own. Exponents are of the width, or with ``depth`` of the depth, for a residual network at infinite width.
+    multipliers and initial entries are its own. Exponents are of the width, or with ``depth`` of the depth, for a
+    residual network at infinite width.
 
     Raises:
         TpError: the network has no scalar output or no inputs fit; see :func:`tpsym.scaling.setup.read`.
     """
+    with _refusals(span):
+        return _analyse(context, function, optimizer, span, alignment, depth)
+
+
+def _analyse(
+    context: Context, function: Function, optimizer: Optimizer, span: Span, alignment: Alignment, depth: bool
+) -> Scaling:
     reader, solved_for = (read_depth if depth else read), None
     target = output(context, function, span)
     if context.parametrization == "mup":
         found = solved(context, target, optimizer, span, depth=depth)
         scale = found.scaling.run.setting.scale
         solved_for = {
-            row.array: Solved(number(row.multiplier), number(row.std), scale.power(optimizer.rate_of(row.array)) + row.lr)
-            for row in found.rows
+            r.array: Solved(number(r.multiplier), number(r.std), scale.power(optimizer.rate_of(r.array)) + r.lr)
+            for r in found.rows
         }
     return Scaling(reader(context, target, optimizer, span, alignment=alignment, solved=solved_for), optimizer)
 
@@ -53,7 +65,24 @@ def maximal_update(
     Raises:
         TpError: as :func:`analyse`, and where there is none.
     """
-    return solved(context, output(context, function, span), optimizer, span, multipliers=multipliers, depth=depth)
+    with _refusals(span):
+        return solved(context, output(context, function, span), optimizer, span, multipliers=multipliers, depth=depth)
+
+
+REFUSED = ("no-maximal-update", "not-closed", "symbolic-depth", "no-residual-loop")
+"""Codes of questions that make sense but have no answer here."""
+
+
+@contextmanager
+def _refusals(span: Span) -> Iterator[None]:
+    try:
+        yield
+    except TpError as error:
+        found = error.diagnostics[0]
+        if found.code not in REFUSED:
+            raise
+        fix = f"; {found.fix}" if found.fix else ""
+        raise NoLimit(found.message + fix, span) from None
 
 
 def output(context: Context, function: Function, span: Span) -> Expr:

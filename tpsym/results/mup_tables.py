@@ -43,6 +43,9 @@ def solution_table(found: MaximalUpdate) -> Table:
     extra = [name for name, shown in (("weight decay", decays), ("ε", adaptive)) if shown]
     columns = ("array", "role", "multiplier", "initial std", "learning rate", *extra)
     note = "ε has to follow the size of the gradient, or be negligible beside it." if adaptive else ""
+    if found.values:
+        own = ", ".join(f"{name} = {value}" for name, value in sorted(found.values.items()))
+        note = f"{note} The program's own exponents: {own}.".strip()
     return Table("", columns, tuple(rows), note)
 
 

@@ -215,6 +215,7 @@ def read_depth(
         context, scale, (output,), (residual.entry, *forward, residual.end),
         tuple(k for stage in residual.stages[3:] for k in stage), arrays,
         {a.name: uses_of(context, a, gradients) for a in arrays}, rules,
+        frozenset(a.name for a in arrays if a.node in residual.layered),
     )
 
     def reading(before: Mapping[int, Pair] | None) -> Pass:

@@ -117,8 +117,9 @@ class Pass:
                 return self.given[node]
             case State():
                 raise fail(
-                    "symbolic-depth", "scaling exponents need a number of layers", self.setting.program.spans.get(node),
-                    fix="give the depth a value: depth L = 3 in the file, or --set L=3",
+                    "symbolic-depth", "exponents of the width need a number of layers",
+                    self.setting.program.spans.get(node),
+                    fix="give the depth a value (depth L = 3, --set L=3) or ask for exponents of L: scale = L",
                 )
         raise TypeError(f"no size for {type(instruction).__name__}")
 

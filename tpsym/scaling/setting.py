@@ -39,7 +39,10 @@ class Feature:
 
 @dataclass(frozen=True)
 class Setting:
-    """What does not change from pass to pass: the program, its arrays, where they act, the rules of the optimizer."""
+    """What does not change from pass to pass: the program, its arrays, where they act, the rules of the optimizer.
+
+    ``repeated`` are the arrays that there is one of in every layer of a symbolic depth.
+    """
 
     context: Context
     scale: Scale
@@ -49,6 +52,7 @@ class Setting:
     arrays: tuple[Array, ...]
     uses: Mapping[str, tuple[Use, ...]]
     rules: Rules
+    repeated: frozenset[str] = frozenset()
 
     @cached_property
     def program(self) -> Program:

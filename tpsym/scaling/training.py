@@ -149,13 +149,13 @@ def own_updates(run: Run, array: Array) -> Size:
 
 def kernel_size(run: Run, array: Array) -> Size:
     """The size of ⟨∇f, ΔW⟩ for one array, what it adds to the output to first order."""
-    scale = run.setting.rules.scale
+    # layers add up
+    count = 1 if array.name in run.setting.repeated else 0
     found: set[Form] = set()
     zeroth = Pass(run.setting, run.known, run.first.values)
     for use in run.setting.uses[array.name]:
         later = Pass(run.setting, run.known, run.last.values).outer(use)
-        found |= run.setting.rules.kernel(array, zeroth.outer(use), later)
-    del scale
+        found |= {f + count for f in run.setting.rules.kernel(array, zeroth.outer(use), later)}
     return run.known.maximal(frozenset(map(run.known.reduced, found)))
 
 
