@@ -7,15 +7,20 @@ from fractions import Fraction
 
 from tpsym.polyhedra.conditions import (
     TRUE,
+    Compare,
     Condition,
     Expression,
+    Or,
     Undecided,
     all_of,
     any_of,
     combination,
     compare,
+    difference,
     equivalent,
     min_of,
+    negation,
+    satisfiable,
     substitute,
 )
 from tpsym.polyhedra.elimination import scaled
@@ -23,6 +28,7 @@ from tpsym.polyhedra.folding import written
 from tpsym.polyhedra.forms import Form, linear, number
 from tpsym.polyhedra.polyhedron import Polyhedron
 from tpsym.polyhedra.readable import readable
+from tpsym.scaling.arrays import Array
 from tpsym.scaling.regimes import Scaling
 from tpsym.scaling.sizes import total
 
@@ -81,7 +87,7 @@ def stability(scaling: Scaling) -> Condition:
 
 def moves(scaling: Scaling) -> Condition:
     """When the output moves, for a stable parametrisation: in terms of r where that is shorter and the same."""
-    forms = [-form for form in moving(scaling)]
+    forms = [-form for form in moving(scaling) if _possible(scaling, compare("==", form, ZERO))]
     long = any_of(written("==", form) for form in forms)
     if not _has_r(scaling) or not forms:
         return long
@@ -96,12 +102,29 @@ def moving(scaling: Scaling) -> tuple[Form, ...]:
     return scaling._needed(known.maximal(frozenset(map(known.reduced, forms))))
 
 
-def contribution(scaling: Scaling, condition: Condition) -> Condition:
-    """A condition ``f = 0 or …`` on a stable parametrisation, written with positive terms on the left."""
+def contribution(scaling: Scaling, array: Array) -> Condition:
+    """When an array adds to the kernel of the output, for a stable parametrisation."""
+    given = scaling.contributes(array)
+    items = given.items if isinstance(given, Or) else (given,)
+    found = [_positive(item) for item in items if _possible(scaling, item)]
+    if any(_possible(scaling, negation(item)) is False for item in found):
+        return TRUE
+    return any_of(found)
+
+
+def _positive(item: Condition) -> Condition:
+    """An equation with positive terms on the left."""
+    if isinstance(item, Compare) and item.op == "==":
+        return written("==", difference(item.left, item.right))
+    return item
+
+
+def _possible(scaling: Scaling, condition: Condition) -> bool:
+    """Whether a condition holds for some stable parametrisation, as far as can be told."""
     try:
-        return readable(condition, fold=False)
+        return satisfiable(all_of((scaling.stable, condition))) is not None
     except Undecided:
-        return condition
+        return True
 
 
 def in_terms_of_r(scaling: Scaling, forms: Sequence[Form]) -> list[Form]:
@@ -142,10 +165,5 @@ def _same(scaling: Scaling, given: Condition, short: Condition, long: Condition)
         return False
 
 
-def learns(scaling: Scaling) -> Condition:
-    """r = 0."""
-    return compare("==", linear(0, ((R, Fraction(1)),)), ZERO)
-
-
-__all__ = ["R", "contribution", "factored_max", "factored_min", "in_terms_of_r", "largest_change", "learns",
+__all__ = ["R", "contribution", "factored_max", "factored_min", "in_terms_of_r", "largest_change",
            "moves", "moving", "stability"]

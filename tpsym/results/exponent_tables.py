@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from sympy import Expr, Symbol
 
-from tpsym.polyhedra.conditions import TRUE, And, Condition, Expression, MaxOf, Or, compare
+from tpsym.polyhedra.conditions import FALSE, TRUE, And, Condition, Expression, MaxOf, Or, compare
 from tpsym.polyhedra.forms import Form, variable
 from tpsym.polyhedra.translate import to_sympy
 from tpsym.polyhedra.trees import variables_of
@@ -19,7 +20,6 @@ from tpsym.results.exponent_conditions import (
     R,
     contribution,
     factored_max,
-    learns,
     moves,
     stability,
 )
@@ -37,6 +37,9 @@ ALIGNMENT = {
             "theorem (Everett et al., 2024: no alignment).",
 }
 LARGE, SMALL = "law of large numbers", "central limit"
+OWN = "it is along earlier values of what it meets"
+FREE = "no symmetry makes the mean vanish"
+MOST_LISTED = 3
 
 
 def symbolic(value: Expression) -> Expr:
@@ -97,57 +100,75 @@ def _items(largest: Expression) -> tuple[Form, ...]:
 # --- sums --------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """A sum over the width: ``lead`` and what is summed, by which law, and why."""
+
+    lead: Cell
+    terms: Cell
+    law: str
+    reason: Cell
+
+
 def sums_table(scaling: Scaling) -> Table:
-    """Every sum over the width in the forward pass, the law that it obeys, and why."""
-    setting, rows = scaling.run.setting, list[tuple[Cell, ...]]()
-    n = setting.scale.symbol
+    """Every sum over the width in the forward pass, the law that it obeys, and why; alike ones together."""
+    setting, sums = scaling.run.setting, list[Sum]()
     for node in setting.forward:
         instruction = setting.program[node]
         if isinstance(instruction, MatMul):
-            rows += _product_rows(scaling, node, instruction)
+            sums += _products(scaling, node, instruction)
         elif isinstance(instruction, Moment) and instruction.dimension is not None:
-            rows += _mean_rows(scaling, node)
-    return Table(f"Sums over the width {n}", ("sum", "obeys the", "because"), tuple(rows),
+            sums += _means(scaling, node)
+    alike: dict[tuple[Cell, str, Cell], dict[Cell, None]] = {}
+    for item in sums:
+        alike.setdefault((item.lead, item.law, item.reason), {})[item.terms] = None
+    rows = tuple(((*_parts(lead), *_listed(list(terms))), law, reason) for (lead, law, reason), terms in alike.items())
+    return Table(f"Sums over the width {setting.scale.symbol}", ("sum", "obeys the", "because"), rows,
                  ALIGNMENT[setting.rules.alignment])
 
 
-def _product_rows(scaling: Scaling, node: int, instruction: MatMul) -> Iterator[tuple[Cell, ...]]:
+def _listed(cells: Sequence[Cell]) -> Iterator[Piece]:
+    """The first few, with commas."""
+    for k, cell in enumerate(cells[:MOST_LISTED]):
+        yield from (", ",) if k else ()
+        yield from _parts(cell)
+    if len(cells) > MOST_LISTED:
+        yield ", …"
+
+
+def _products(scaling: Scaling, node: int, instruction: MatMul) -> Iterator[Sum]:
     setting = scaling.run.setting
-    matrix, argument = setting.program.label(instruction.matrix), node_label(setting.program, instruction.vector)
-    times = Symbol(f"{matrix}{'.T' if instruction.transposed else ''}"), " times ", _named(argument)
-    yield times, SMALL, (Symbol(matrix), " has independent centred entries")
-    array = setting.by_node.get(instruction.matrix)
-    if array is not None:
+    matrix = Symbol(setting.program.label(instruction.matrix))
+    argument = _named(node_label(setting.program, instruction.vector))
+    lead = (matrix, " transposed times " if instruction.transposed else " times ")
+    yield Sum(lead, argument, SMALL, (matrix, " has independent centred entries"))
+    if instruction.matrix in setting.by_node:
         contractions = scaling.run.last.met.get(node, [])
-        update: Cell = ("update of ", *times)
-        yield update, *_law(scaling, contractions, same=_named(argument))
+        yield Sum(("update of ", *lead), argument, *_law(scaling, contractions, large=OWN))
 
 
-def _mean_rows(scaling: Scaling, node: int) -> Iterator[tuple[Cell, ...]]:
-    setting = scaling.run.setting
-    label: Cell = _named(node_label(setting.program, node))
+def _means(scaling: Scaling, node: int) -> Iterator[Sum]:
+    label = _named(node_label(scaling.run.setting.program, node))
     start = scaling.run.first.met.get(node, [])
-    yield label, *_law(scaling, start)
+    yield Sum((), label, *_law(scaling, start))
     # what the last pass met first is the sum at initialisation, once more
     later = scaling.run.last.met.get(node, [])[len(start):]
     if later:
-        yield ("change of ", *_parts(label)), *_law(scaling, later)
+        yield Sum("change of ", label, *_law(scaling, later))
 
 
 def _named(label: str) -> Cell:
     return "a vector without a name" if label.startswith("#") else Symbol(label.replace("**", "^"))
 
 
-def _law(scaling: Scaling, met: Sequence[Contraction], same: Cell | None = None) -> tuple[Cell, Cell]:
+def _law(scaling: Scaling, met: Sequence[Contraction], large: str = FREE) -> tuple[str, Cell]:
     """The law of a sum and the reason."""
     if any(c.large for c in met):
-        if same is not None:
-            return LARGE, (*_parts(same), " is correlated with itself at earlier steps")
-        return LARGE, "no symmetry makes the mean vanish"
+        return LARGE, large
     flips = [s for c in met for s in c.symmetries]
     if not flips:
         return SMALL, "assumed"
-    return SMALL, ("the mean vanishes: it is odd in ", *_sources(scaling, flips[0]))
+    return SMALL, ("its mean vanishes, being odd in ", *_sources(scaling, flips[0]))
 
 
 def _parts(cell: Cell) -> tuple[Piece, ...]:
@@ -168,17 +189,26 @@ def _sources(scaling: Scaling, signature: Signature) -> Iterator[str | Expr]:
 def regimes_table(scaling: Scaling) -> Table:
     """What has to hold for each regime, one condition a line."""
     rows = [*_conjuncts("stable", stability(scaling))]
-    moving = moves(scaling)
-    rows.append(("nontrivial", ("stable and (", moving, ")") if isinstance(moving, Or) else ("stable and ", moving)))
-    if scaling.r is not None:
-        rows.append(("feature learning", ("stable and ", learns(scaling))))
-        rows.append(("kernel regime", ("nontrivial and ", compare(">", variable(R), ZERO))))
+    nontrivial, features = moves(scaling), scaling.feature_sizes
+    rows.append(("nontrivial", _besides("stable", nontrivial)))
+    if all(form.is_constant for form in features):
+        learns = any(form.constant == 0 for form in features)
+        rows.append(("feature learning", "stable" if learns else "never"))
+        rows.append(("kernel regime", "never" if learns or nontrivial == FALSE else "nontrivial"))
     else:
-        rows.append(("feature learning", "never: no feature changes in training"))
-        rows.append(("kernel regime", "nontrivial"))
+        rows.append(("feature learning", _besides("stable", compare("==", variable(R), ZERO))))
+        rows.append(("kernel regime", "never" if nontrivial == FALSE else
+                     _besides("nontrivial", compare(">", variable(R), ZERO))))
     if scaling.faithful != TRUE:
         rows.append(("faithful", scaling.faithful))
     return Table("Regimes", ("", "if and only if"), tuple(rows))
+
+
+def _besides(regime: str, condition: Condition) -> Cell:
+    """A regime with a further condition."""
+    if condition in (TRUE, FALSE):
+        return regime if condition == TRUE else "never"
+    return (f"{regime} and (", condition, ")") if isinstance(condition, Or) else (f"{regime} and ", condition)
 
 
 def _conjuncts(name: str, condition: Condition) -> Iterator[tuple[Cell, ...]]:
@@ -191,7 +221,7 @@ def kernel_table(scaling: Scaling) -> Table:
     """Which arrays contribute to the limiting kernel, in a stable parametrisation."""
     rows = []
     for array in scaling.run.setting.arrays:
-        rows.append((Symbol(array.name), contribution(scaling, scaling.contributes(array))))
+        rows.append((Symbol(array.name), contribution(scaling, array)))
     return Table("Arrays that contribute to the kernel of the output", ("array", "if stable and"), tuple(rows))
 
 

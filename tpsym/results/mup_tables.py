@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
 
-from sympy import Expr, Pow, Rational, Symbol
+from sympy import Expr, Pow, Rational, S, Symbol
 
+from tpsym.errors import NOWHERE
 from tpsym.polyhedra.folding import written
 from tpsym.polyhedra.forms import Form, number, variable
 from tpsym.results.answers import Cell, Table
 from tpsym.scaling.arrays import Array
-from tpsym.scaling.mup import MaximalUpdate, Row
-from tpsym.scaling.training import Constraint, own_updates
+from tpsym.scaling.depth import read_depth
+from tpsym.scaling.mup import MaximalUpdate, Row, unknowns
+from tpsym.scaling.setup import read
+from tpsym.scaling.training import Constraint, Run, own_updates
 
 ROLES = {"input": "input layer", "hidden": "hidden layer", "output": "readout", "vector": "vector", "scalar": "scalar"}
+STEP = Fraction(1, 8)
 START = {
     ("initialisation", True): "what it gives begins at order one",
     ("initialisation", False): "the output begins at order one at most",
@@ -67,12 +72,27 @@ def reasons_table(found: MaximalUpdate) -> Table:
 
 
 def _start(found: MaximalUpdate, row: Row, point: Mapping[str, Fraction]) -> tuple[Cell, Cell]:
-    """What decides the initial deviation: the first constraint on it that is met with equality."""
+    """What decides the initial deviation: a constraint on it that is met with equality, and exceeded by larger entries.
+
+    The network is read with larger entries, since at the solution itself a maximum may show another form of the same
+    value.
+    """
     name = f"b({row.array})"
-    for constraint, form in _tight(found, point):
-        if form.coefficient(name):
-            return written("==", _own(form, row.array, point)), START[constraint.when, constraint.equal]
+    larger = {**point, name: point[name] - STEP}
+    for run in (found.scaling.run, _read(found, larger)):
+        for constraint, form in _tight(run, point):
+            if form.coefficient(name):
+                return written("==", _own(form, row.array, point)), START[constraint.when, constraint.equal]
     return "", "nothing bounds its initial entries"
+
+
+def _read(found: MaximalUpdate, point: Mapping[str, Fraction]) -> Run:
+    """The network with unknown exponents, each maximum by what attains it at a point."""
+    setting = found.scaling.run.setting
+    bare = replace(found.scaling.optimizer, eps=S.Zero, epsilons={}, decay=S.Zero, decays={})
+    reader = read if setting.scale.wide else read_depth
+    return reader(setting.context, setting.outputs[0], bare, NOWHERE, alignment=setting.rules.alignment,
+                  solved=unknowns(setting.context), guide=point)
 
 
 def _update(found: MaximalUpdate, array: Array, point: Mapping[str, Fraction]) -> tuple[Cell, Cell]:
@@ -83,8 +103,9 @@ def _update(found: MaximalUpdate, array: Array, point: Mapping[str, Fraction]) -
     return written("==", _own(tight, array.name, point)), "an update moves what it gives by order one"
 
 
-def _tight(found: MaximalUpdate, point: Mapping[str, Fraction]) -> Iterator[tuple[Constraint, Form]]:
-    for constraint, _ in found.scaling.constraints:
+def _tight(run: Run, point: Mapping[str, Fraction]) -> Iterator[tuple[Constraint, Form]]:
+    """The forms of constraints that are zero at a point."""
+    for constraint in run.constraints:
         for form in sorted(constraint.size, key=lambda f: (len(f.terms), str(f))):
             if _value(form, point) == 0:
                 yield constraint, form
