@@ -190,16 +190,16 @@ class Pass:
         own, other = instruction.matrix, transposed(instruction.matrix)
         if instruction.transposed:
             own, other = other, own
-        # the hat part flips with the Gaussians of this matrix, the correlation part with those of its transpose
+        # the hat part flips with the Gaussians of this matrix, the correlation part with those of its transpose; where
+        # there are both, the sum has no parity in either
         wide = max((columns - rows) * HALF, Fraction(0))
-        z = untagged(z)
-        hat = {s.flipped(own): NOTHING for s in z}
-        for s, size in z.items():
-            hat[s.flipped(own)] |= frozenset(f + shift for f in size)
-        correlated = {
-            s.flipped(other): frozenset(f + shift + wide for f in size) for s, size in z.items() if s.knows(other)
-        }
-        return united(hat, correlated)
+        found: dict[Signature, Size] = {}
+        for s, size in untagged(z).items():
+            key, more = s.flipped(own), Fraction(0)
+            if s.knows(other):
+                key, more = s.without_parity({own, other}), wide
+            found[key] = found.get(key, NOTHING) | frozenset(f + shift + more for f in size)
+        return found
 
     # --- payloads -----------------------------------------------------------------------------------
 
@@ -215,7 +215,7 @@ class Pass:
             role: Role = "vector" if is_vector else "denominator" if positive else "scalar"
             return self._feature(role, node, expr.xreplace(slots), pair)
 
-        return Reader(self.setting.scale.symbol, given, feature, self.known)
+        return Reader(self.setting.scale.symbol, given, feature, self.known, frozenset(vectors))
 
     def _feature(self, role: Role, node: int, expr: Expr, pair: Pair) -> bool:
         """Take down what is read; says whether it may be small at initialisation."""
@@ -242,7 +242,8 @@ class Pass:
         }
         slots = {vector_slot(i): node_symbol(k) for i, k in enumerate(instruction.vectors)}
         slots |= {scalar_slot(i): node_symbol(k) for i, k in enumerate(instruction.scalars)}
-        for term in sp.Add.make_args(instruction.payload):
+        inside = [a for f in instruction.payload.atoms(sp.Function) for a in f.args]
+        for term in (t for e in (instruction.payload, *inside) for t in sp.Add.make_args(e)):
             factors = sp.Mul.make_args(term)
             own = [f for f in factors if f in arrays]
             if len(own) != 1:

@@ -83,12 +83,13 @@ def exponent(expr: Expr) -> Form:
 @dataclass(frozen=True, slots=True)
 class Reader:
     """Reads expressions in which ``values`` gives the sizes of symbols; other symbols are parameters of order one,
-    except the width ``n``."""
+    except the width ``n``. ``vectors`` are the symbols of vectors among them."""
 
     n: Symbol
     values: Mapping[Symbol, Pair]
     feature: Feature
     known: Known
+    vectors: frozenset[Symbol] = frozenset()
 
     def read(self, expr: Expr) -> Pair:
         """The sizes of an expression."""
@@ -124,9 +125,13 @@ class Reader:
             return Pair(initial, {})
         change = united(product(a.change, b.initial), product(a.initial, b.change))
         # the second order is no larger where one of the two changes no more than it is
-        small = self.known.small
-        if a.change and b.change and not small(a.initial, a.change) and not small(b.initial, b.change):
-            change = united(change, product(a.change, b.change))
+        if a.change and b.change:
+            second = product(a.change, b.change)
+            if self.known.small(a.initial, a.change) or self.known.small(b.initial, b.change):
+                # but what an array does directly shows there alone if the other factor begins at nothing
+                shown = {s.tag for s in change}
+                second = {s: size for s, size in second.items() if s.tag not in shown}
+            change = united(change, second)
         return Pair(initial, self.known.pruned(change))
 
     def _pow(self, expr: Expr) -> Pair:
@@ -150,6 +155,14 @@ class Reader:
     def _function(self, expr: Expr) -> Pair:
         return self._of_arguments(expr, expr.args)
 
+    def _told(self, argument: Expr, pair: Pair, positive: bool) -> bool:
+        """Tell of an argument; of vectors without the constants beside them, which hide whether they are small."""
+        if isinstance(argument, sp.Add) and argument.free_symbols & self.vectors:
+            rest = sp.Add(*(t for t in argument.args if t.free_symbols & self.values.keys()))
+            if rest != argument:
+                return self.feature(rest, self.read(rest), positive)
+        return self.feature(argument, pair, positive)
+
     def _of_arguments(self, expr: Expr, given: tuple[Expr, ...], *, positive: bool = False) -> Pair:
         """A nonlinear function: of order one where its arguments are, its change that of its arguments.
 
@@ -157,7 +170,7 @@ class Reader:
         """
         arguments = [a for a in given if a.free_symbols & (self.values.keys() | {self.n})]
         pairs = [self.read(a) for a in arguments]
-        small = [self.feature(a, pair, positive) for a, pair in zip(arguments, pairs, strict=True)]
+        small = [self._told(a, pair, positive) for a, pair in zip(arguments, pairs, strict=True)]
         behind = frozenset().union(*(sources(p.initial) for p in pairs))
         changed = frozenset().union(*(total(p.change) for p in pairs))
         mixed = Signature(frozenset(), behind.union(*(sources(p.change) for p in pairs)))

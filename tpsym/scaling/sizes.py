@@ -53,6 +53,11 @@ class Signature(NamedTuple):
         """The signature of the product with something odd in a source."""
         return self if source in self.mixed else self._replace(odd=self.odd ^ {source})
 
+    def without_parity(self, sources: Iterable[Source]) -> Signature:
+        """The signature of something that has no parity in these sources either."""
+        more = frozenset(sources)
+        return self._replace(odd=self.odd - more, mixed=self.mixed | more)
+
     def knows(self, source: Source) -> bool:
         """Whether the part depends on a source as far as its parity shows."""
         return source in self.odd or source in self.mixed
