@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 import pytest
-from architectures import NAMES, analysis, context_of, solved, source
+from architectures import NAMES, analysis, solved, source
 
+from tpsym.errors import TpError
 from tpsym.polyhedra.conditions import satisfiable
-from tpsym.polyhedra.trees import Condition
-from tpsym.scaling.arrays import power
+from tpsym.results.reasons import NoLimit
 from tpsym.scaling.training import own_updates
 from tpsym.transform.optimizers import Rule
 
@@ -48,6 +49,9 @@ ACTS = {
 }
 MULTIPLIERS = {"tied": "s", "attention": "s", "heads": "s", "grouped_query": "s"}
 
+NUMBERS = {"residual", "experts_few"}
+"""Networks with a trained number c, which begins and moves by order one at every rate."""
+
 
 def kinds(name: str) -> dict[str, str]:
     """How every array acts."""
@@ -58,7 +62,7 @@ def test_every_network_is_tested() -> None:
     assert {*ACTS, "adapter"} == set(NAMES)
 
 
-@pytest.mark.parametrize("rule", ["sgd", "adam"])
+@pytest.mark.parametrize("rule", RATES)
 @pytest.mark.parametrize("name", ACTS)
 def test_tables(name: str, rule: Rule) -> None:
     found = solved(name, rule)
@@ -66,7 +70,40 @@ def test_tables(name: str, rule: Rule) -> None:
         assert (array, found.std(array), found.lr(array)) == (array, INITIAL[kind], RATES[rule][kind])
         assert found.multiplier(array) == 0
     rest = {row.array for row in found.rows} - set(kinds(name))
-    assert rest == ({"c"} if name == "residual" else set())
+    assert rest == ({"c"} if name in NUMBERS else set())
     if rest:
         assert (found.std("c"), found.lr("c")) == (0, 0)
     assert dict(found.values) == ({MULTIPLIERS[name]: 1} if name in MULTIPLIERS else {})
+
+
+@pytest.mark.parametrize("rule", ["adam", "signsgd", "sgd", "muon"])
+def test_adapters(rule: Rule) -> None:
+    """Frozen features are read by entries n^(-1/2); what begins at zero has the rate of a vector of its own."""
+    found = solved("adapter", rule)
+    for i in (1, 2):
+        assert (found.std(f"a[{i}]"), found.lr(f"a[{i}]")) == (-HALF, RATES[rule]["output"])
+        assert found.lr(f"b[{i}]") == RATES[rule]["input"]
+
+
+def stays(text: str, rule: Rule, rates: Mapping[str, Fraction]) -> bool:
+    """Whether sizes stop growing, and a network is stable."""
+    try:
+        return satisfiable(analysis(text, rule, rates).stable) is not None
+    except (NoLimit, TpError) as error:
+        return "still change" not in str(error)
+
+
+@pytest.mark.parametrize("rule", ["sgd", "adam"])
+@pytest.mark.parametrize("name", ACTS)
+def test_at_the_point_itself(name: str, rule: Rule) -> None:
+    """Read with numbers for all exponents a network is stable, and every array moves what it gives by order one; with
+    any rate larger it is not stable."""
+    text = source(name).replace("n^(-s)", "n^(-1)")
+    rates = {array: RATES[rule][kind] for array, kind in kinds(name).items()}
+    rates |= {"c": Fraction(0)} if name in NUMBERS else {}
+    at = analysis(text, rule, rates)
+    assert satisfiable(at.stable) is not None
+    for array in at.run.setting.arrays:
+        assert max(form.value({}) for form in own_updates(at.run, array)) == 0
+    for array in list(rates)[:3]:
+        assert not stays(text, rule, rates | {array: rates[array] + Fraction(1, 4)}), array
