@@ -52,7 +52,7 @@ SIGNATURES = {
     "mup": "mup(f, adam), and multipliers = one, unit_readout or equal_variance, scale = L",
 }
 CONDITIONS = ("stable", "nontrivial", "feature_learning", "kernel_regime", "faithful", "region")
-SCALING = ("init", "update", "r", *CONDITIONS)
+SCALING = ("init", "first", "update", "r", *CONDITIONS)
 MUP = ("std", "multiplier", "lr", "decay", "eps", "value")
 
 
@@ -172,7 +172,7 @@ def _unknown(kind: str, name: str, known: tuple[str, ...], place: Span) -> TpErr
 def _scaling_attribute(side: LimitQuestions, content: Callable[[], Scaling], name: str, place: Span) -> Value:
     if name not in SCALING:
         raise _unknown("scaling", name, SCALING, place)
-    if name in ("init", "update"):
+    if name in ("init", "first", "update"):
         return Method(name, lambda context, call, scope: _exponent(side, content, name, call, scope))
     if name == "r":
         what = "no feature ever changes in training"
@@ -201,7 +201,8 @@ def _exponent(
                 return Scalar(_dry(f"{name} {value.expr}"))
             analysis = content()
             with reasons(node.span):
-                found = analysis.init(value.expr) if name == "init" else analysis.update(value.expr)
+                ask = {"init": analysis.init, "first": analysis.first, "update": analysis.update}[name]
+                found = ask(value.expr)
             what = "it is zero at initialisation" if name == "init" else "it never changes in training"
             return Scalar(_present(context, found, what, node.span))
     what = f".{name}(…) needs a vector or a scalar of the program, this is {describe(value)}"

@@ -56,8 +56,15 @@ class Scaling:
 
     def update(self, expr: Expr) -> Expression | None:
         """The exponent of the change in training, after enough steps; ``None`` if it never changes."""
+        return self._change(self.run.last, expr)
+
+    def first(self, expr: Expr) -> Expression | None:
+        """The exponent of the change in the first step alone; ``None`` if that changes nothing."""
+        return self._change(self.run.early, expr)
+
+    def _change(self, reading: Pass, expr: Expr) -> Expression | None:
         known = self.run.known
-        forms = known.maximal(frozenset(map(known.reduced, total(self._pair(self.run.last, expr).change))))
+        forms = known.maximal(frozenset(map(known.reduced, total(self._pair(reading, expr).change))))
         return largest(self._needed(forms))
 
     def _pair(self, reading: Pass, expr: Expr) -> Pair:

@@ -44,7 +44,7 @@ class Constraint:
 
 @dataclass(frozen=True)
 class Run:
-    """Everything that was read: the first pass (unreduced), the last one, the outputs in both, and the constraints.
+    """Everything that was read: the first pass (unreduced), those after one step and after enough, the outputs in both, and the constraints.
 
     ``closed`` is false at a guide where sizes do not stay bounded: then the last pass is the one that showed it.
     """
@@ -52,6 +52,7 @@ class Run:
     setting: Setting
     known: Known
     first: Pass
+    early: Pass
     last: Pass
     initial_outputs: tuple[Pair, ...]
     final_outputs: tuple[Pair, ...]
@@ -81,7 +82,7 @@ def trained(setting: Setting, *, init_only: frozenset[str], span: Span, reading:
     ]
     if known.guide is None:
         constraints = _learned(known, constraints, init_only)
-    before, step = first, 0
+    before, early, step = first, first, 0
     met: list[Constraint] = []
     closed = True
     while True:
@@ -89,6 +90,7 @@ def trained(setting: Setting, *, init_only: frozenset[str], span: Span, reading:
         last = read(before.values)
         last.run()
         final = last.outputs
+        early = last if step == 1 else early
         if known.guide is not None:
             met = []
         # what was asked once is not asked again: later passes are read knowing it
@@ -104,7 +106,7 @@ def trained(setting: Setting, *, init_only: frozenset[str], span: Span, reading:
         if step > MAX_PASSES or len(known.facts) > MANY_FACTS + 8 * len(setting.arrays):
             raise fail("not-closed", f"the sizes still change after {MAX_PASSES} steps of training", span)
         before = last
-    return Run(setting, known, first, last, tuple(initial), tuple(final), (*constraints, *met), step, closed)
+    return Run(setting, known, first, early, last, tuple(initial), tuple(final), (*constraints, *met), step, closed)
 
 
 def _same(a: Pass, b: Pass) -> bool:
