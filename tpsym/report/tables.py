@@ -13,7 +13,7 @@ from tpsym.report.text import wrap
 from tpsym.results.answers import Notation, Table
 
 GAP = 3
-NARROWEST = 14
+NARROWEST = 6
 """Columns of a terminal that a cell keeps when a table has to be made narrower."""
 FULL, NARROW_CELL = 88.0, 26.0
 """Estimated letters that a line of the article holds, and those of a cell that is never broken."""

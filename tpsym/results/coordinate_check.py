@@ -10,7 +10,7 @@ from typing import Literal
 from sympy import Expr, Pow, Rational, Symbol
 
 from tpsym.errors import NOWHERE, Span, TpError, fail
-from tpsym.functions import NONLINEARITIES
+from tpsym.functions import NONLINEARITIES, delta
 from tpsym.polyhedra.conditions import Expression, evaluate, holds, variables_of
 from tpsym.polyhedra.forms import number
 from tpsym.polyhedra.trees import Point
@@ -145,7 +145,7 @@ def _maximal(context: Context, target: Expr, optimizer: Optimizer) -> Optimizer:
 
 
 def functions(context: Context, name: str) -> Functions:
-    """The unknown functions of a program as a nonlinearity of the language, with two derivatives.
+    """The unknown functions of a program as a nonlinearity of the language, with derivatives that are functions.
 
     Raises:
         TpError: ``bad-option``, there is no such function of one variable.
@@ -160,7 +160,10 @@ def functions(context: Context, name: str) -> Functions:
             raise fail("not-numeric", f"the function {unknown} of {arity} variables is unknown",
                        fix="write it out in the file")
         for order in range(3):
-            payload = compile_payload(NONLINEARITIES[name][0](z).diff(z, order), functions={})
+            value = NONLINEARITIES[name][0](z).diff(z, order)
+            if value.has(delta):
+                break
+            payload = compile_payload(value, functions={})
             found[unknown + "'" * order] = lambda x, payload=payload: payload({"z": x})
     return found
 

@@ -11,7 +11,7 @@ from tpsym.polyhedra.conditions import FALSE, TRUE, And, Condition, Expression, 
 from tpsym.polyhedra.forms import Form, variable
 from tpsym.polyhedra.translate import to_sympy
 from tpsym.polyhedra.trees import variables_of
-from tpsym.program.instructions import MatMul, Moment, Vector
+from tpsym.program.instructions import MatMul, Moment
 from tpsym.program.labels import node_label
 from tpsym.program.values import node_symbol
 from tpsym.results.answers import Cell, Piece, Table
@@ -72,7 +72,7 @@ def named_nodes(scaling: Scaling) -> Iterator[tuple[int, str]]:
     met = {k for uses in setting.uses.values() for u in uses if (k := u.argument) is not None}
     for node in setting.forward:
         instruction = setting.program[node]
-        if node in outputs or isinstance(instruction, Vector) or getattr(instruction, "dimension", None) is None:
+        if node in outputs | setting.initial_vectors or getattr(instruction, "dimension", None) is None:
             continue
         if isinstance(instruction, Moment) or not (node in setting.program.labels or node in met):
             continue
