@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from architectures import NAMES, analysis, solved, source
 
+import tpsym
 from tpsym.errors import TpError
 from tpsym.polyhedra.conditions import satisfiable
 from tpsym.results.reasons import NoLimit
@@ -107,3 +109,11 @@ def test_at_the_point_itself(name: str, rule: Rule) -> None:
         assert max(form.value({}) for form in own_updates(at.run, array)) == 0
     for array in list(rates)[:3]:
         assert not stays(text, rule, rates | {array: rates[array] + Fraction(1, 4)}), array
+
+
+def test_a_mixture_of_experts_in_the_language() -> None:
+    """Its kernels by hand, and its exponents, as claims."""
+    text = (Path(__file__).parent / "architectures" / "claims" / "mixture_of_experts.tp").read_text(encoding="utf-8")
+    verdicts = tpsym.verify(tpsym.parse(text))
+    assert len(verdicts) == 10
+    assert {claim.verdict for claim in verdicts} == {"proved"}
