@@ -53,6 +53,21 @@ KEY_RESULTS = {
         "10000:  0.3269 0.8202 0.9730 0.9966",  # (1 − ρ) l²/(9π²/2) for relu
         "0.2504 0.2505 0.2507   (law: 1/4)",
     ],
+    "03_many_limits": [
+        "| stable | $a_1 + b_1 = 0$ and |",
+        "| kernel; NTK |",
+        "| feature learning; mean field, maximal update |",
+        "6 claims: 6 proved",
+        "t = 3/4   derived -1/4  measured -0.2",
+        "w[1]: contributes False",  # standard parametrisation at rate 1/n
+        "w[2]: contributes True",
+        "w[1] alone: derived -1  measured -1.",
+        "The program's own exponents: s = 1.",
+        "4 claims: 3 proved, 1 refuted",  # logits over the root of n
+        "| $Q$ | hidden layer | $1$ | $\\frac{1}{\\sqrt{n}}$ | $\\frac{1}{n}$ |",
+        "4 claims: 4 proved",
+        "γ = 1/2  derived 0     measured -0.0",  # depth
+    ],
 }
 """Text that must be among the outputs of a notebook."""
 
