@@ -125,8 +125,8 @@ def test_html_has_ranges_notes_and_arrays() -> None:
 
 def test_json() -> None:
     nngp, ntk = json.loads(mlp().to_json())["answers"][1:]
-    assert set(nngp) == {"question", "line", "left", "right", "definitions", "recursions", "contributions", "laws",
-                         "value", "note", "steps"}
+    assert set(nngp) == {"question", "line", "left", "right", "definitions", "recursions", "contributions", "tables",
+                         "laws", "value", "note", "steps"}
     first, _, last = nngp["recursions"]
     assert set(first) == {"symbol", "step", "index", "low", "high", "first", "initial", "solution", "note"}
     assert first["solution"]["text"].startswith("K[h₁](x, x)·(σ_w²/2)^(l−1)")

@@ -260,6 +260,7 @@ def _start_positive(terms: list[Expr]) -> tuple[Expr, ...]:
     if not is_negative(terms[0]):
         return tuple(terms)
     if not is_negative(terms[-1]):
-        return tuple(reversed(terms))
+        linear = all(t.as_coeff_Mul()[1].is_Symbol for t in terms[:-1])
+        return (terms[-1], *terms[:-1]) if linear else tuple(reversed(terms))
     positive = next((t for t in terms if not is_negative(t)), terms[0])
     return (positive, *(t for t in terms if t is not positive))

@@ -77,8 +77,8 @@ def latex_lines(table: Table, notation: Notation) -> list[str]:
             r"\setlength{\LTpre}{2pt}\setlength{\LTpost}{4pt}",
             rf"\begin{{longtable}}{{{_columns([*heads, *rows])}}}"]
     if table.title:
-        title = rf"\multicolumn{{{len(table.columns)}}}{{@{{}}l@{{}}}}{{\textit{{{tex(table.title)}}}}} \\[1pt]"
-        out += [title, r"\tprule{.08em}", *_head(heads), r"\endfirsthead"]
+        title = rf"\multicolumn{{{len(table.columns)}}}{{@{{}}l@{{}}}}{{\textit{{{tex(table.title)}}}}}"
+        out += [title, r"\tabularnewline[1pt]", r"\tprule{.08em}", *_head(heads), r"\endfirsthead"]
     out += [r"\tprule{.08em}", *_head(heads), r"\endhead"]
     out += [" & ".join(row) + r" \tabularnewline" for row in rows]
     out += [r"\tprule{.08em}", r"\end{longtable}}"]
@@ -87,7 +87,7 @@ def latex_lines(table: Table, notation: Notation) -> list[str]:
 
 
 def _head(heads: Sequence[Sequence[str]]) -> list[str]:
-    return [line for head in heads for line in (" & ".join(head) + r" \\", r"\tprule{.05em}")]
+    return [line for head in heads for line in (" & ".join(head) + r" \tabularnewline", r"\tprule{.05em}")]
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> str:

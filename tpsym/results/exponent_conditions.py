@@ -153,7 +153,7 @@ def _holds(region: Polyhedron | None, form: Form) -> bool:
 def _has_r(scaling: Scaling) -> bool:
     names = {v for forms in (scaling.feature_sizes, *(c.size for c in scaling.run.constraints)) for f in forms
              for v in f.variables}
-    return bool(scaling.feature_sizes) and R not in names
+    return R not in names and any(form.terms for form in scaling.feature_sizes)
 
 
 def _same(scaling: Scaling, given: Condition, short: Condition, long: Condition) -> bool:
