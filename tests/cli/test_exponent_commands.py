@@ -115,6 +115,15 @@ def test_rates_too_large_are_said_to_be(run: Run) -> None:
     assert {q["exponent"] for q in found["quantities"] if q["kind"] == "size"} == {"0"}
 
 
+def test_what_never_changes_is_zero(run: Run) -> None:
+    text = NETWORK.replace("weight U", "random U").replace("phi(g)", "phi(g + h)")
+    Path("frozen.tp").write_text(text, encoding="utf-8")
+    result = run("coordinate-check", "frozen.tp", "--parametrization", "ntk", *QUICK, "--json")
+    found = {(q["name"], q["kind"]): q for q in json.loads(result.stdout)["quantities"]}
+    assert (found["h(x)", "change"]["vanishes"], found["h(x)", "change"]["verdict"]) == (True, "agrees")
+    assert not found["g(x)", "change"]["vanishes"]
+
+
 def test_a_wrong_exponent_is_noticed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Updates with the rates of NTK training measured against the exponents of maximal update."""
     from tpsym.results import coordinate_check

@@ -55,18 +55,22 @@ def _name(label: str) -> Cell:
 
 
 def _exponent(line: Line) -> Cell:
+    if line.vanishes:
+        return "zero"
     return "" if line.derived is None else Rational(line.derived.numerator, line.derived.denominator)
 
 
 def check_json(found: CoordinateCheck) -> str:
     """``widths``, ``seeds``, ``steps``, ``unstable`` (a sentence or null), ``agrees``, and ``quantities``: ``name``,
-    ``kind``, ``exponent`` (exact, as text, or null), ``slope``, ``standard_error``, ``bend`` (or null), ``sizes`` by
+    ``kind``, ``exponent`` (exact, as text, or null), ``vanishes``
+    (derived to be zero), ``slope``, ``standard_error``, ``bend`` (or null), ``sizes`` by
     width, ``verdict``."""
     quantities = [
         {
             "name": line.label,
             "kind": line.kind,
             "exponent": None if line.derived is None else str(line.derived),
+            "vanishes": line.vanishes,
             "slope": line.slope.exponent,
             "standard_error": _finite(line.slope.standard_error),
             "bend": _finite(line.slope.bend),

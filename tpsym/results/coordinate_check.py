@@ -47,13 +47,14 @@ Agreement = Literal["agrees", "larger", "smaller", "no slope", "not derived"]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A quantity: the exponent that was derived (``None`` if it is zero or none was), and the slope measured."""
+    """A quantity: the exponent that was derived (``None`` if none was, or it ``vanishes``), and the slope measured."""
 
     label: str
     kind: Kind
     derived: Fraction | None
     slope: Slope
     agreement: Agreement
+    vanishes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,8 @@ def coordinate_check(
         for label, expr, _ in quantities:
             known = broken is None or (kind == "size" and broken[0] == "training")
             derived = _derived(scaling, expr, kind, point) if known else None
-            slope = found.find(label, kind, 0 if kind == "size" else steps)
-            lines.append(Line(label, kind, derived, slope, judged(derived, slope)))
+            slope, zero = found.find(label, kind, 0 if kind == "size" else steps), known and derived is None
+            lines.append(Line(label, kind, derived, slope, judged(derived, slope, vanishes=zero), zero))
     return CoordinateCheck(tuple(lines), found, steps, "" if broken is None else broken[1])
 
 
@@ -243,8 +244,10 @@ def _derived(scaling: Scaling, expr: Expr, kind: Kind, point: Point) -> Fraction
     return None if found is None else _at(found, point)
 
 
-def judged(derived: Fraction | None, slope: Slope) -> Agreement:
-    """Whether a slope is the exponent up to its error and the bend of finite widths."""
+def judged(derived: Fraction | None, slope: Slope, *, vanishes: bool = False) -> Agreement:
+    """Whether a slope is the exponent up to its error and the bend of finite widths, or what vanishes is zero."""
+    if vanishes:
+        return "agrees" if slope.problem in ("zero", "rounding") else "larger"
     if derived is None:
         return "not derived"
     if slope.exponent is None:
