@@ -87,7 +87,7 @@ def stability(scaling: Scaling) -> Condition:
 
 def moves(scaling: Scaling) -> Condition:
     """When the output moves, for a stable parametrisation: in terms of r where that is shorter and the same."""
-    forms = [-form for form in moving(scaling) if _possible(scaling, compare("==", form, ZERO))]
+    forms = [-form for form in moving(scaling) if is_possible(scaling, compare("==", form, ZERO))]
     long = any_of(written("==", form) for form in forms)
     if not _has_r(scaling) or not forms:
         return long
@@ -106,8 +106,8 @@ def contribution(scaling: Scaling, array: Array) -> Condition:
     """When an array adds to the kernel of the output, for a stable parametrisation."""
     given = scaling.contributes(array)
     items = given.items if isinstance(given, Or) else (given,)
-    found = [_positive(item) for item in items if _possible(scaling, item)]
-    if any(_possible(scaling, negation(item)) is False for item in found):
+    found = [_positive(item) for item in items if is_possible(scaling, item)]
+    if any(is_possible(scaling, negation(item)) is False for item in found):
         return TRUE
     return any_of(found)
 
@@ -119,7 +119,7 @@ def _positive(item: Condition) -> Condition:
     return item
 
 
-def _possible(scaling: Scaling, condition: Condition) -> bool:
+def is_possible(scaling: Scaling, condition: Condition) -> bool:
     """Whether a condition holds for some stable parametrisation, as far as can be told."""
     try:
         return satisfiable(all_of((scaling.stable, condition))) is not None
@@ -165,5 +165,5 @@ def _same(scaling: Scaling, given: Condition, short: Condition, long: Condition)
         return False
 
 
-__all__ = ["R", "contribution", "factored_max", "factored_min", "in_terms_of_r", "largest_change",
+__all__ = ["R", "contribution", "factored_max", "factored_min", "in_terms_of_r", "is_possible", "largest_change",
            "moves", "moving", "stability"]

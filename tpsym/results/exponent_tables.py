@@ -20,6 +20,7 @@ from tpsym.results.exponent_conditions import (
     R,
     contribution,
     factored_max,
+    is_possible,
     moves,
     stability,
 )
@@ -197,8 +198,8 @@ def regimes_table(scaling: Scaling) -> Table:
         rows.append(("kernel regime", "never" if learns or nontrivial == FALSE else "nontrivial"))
     else:
         rows.append(("feature learning", _besides("stable", compare("==", variable(R), ZERO))))
-        rows.append(("kernel regime", "never" if nontrivial == FALSE else
-                     _besides("nontrivial", compare(">", variable(R), ZERO))))
+        kernel = _besides("nontrivial", compare(">", variable(R), ZERO))
+        rows.append(("kernel regime", kernel if is_possible(scaling, scaling.kernel_regime) else "never"))
     if scaling.faithful != TRUE:
         rows.append(("faithful", scaling.faithful))
     return Table("Regimes", ("", "if and only if"), tuple(rows))
