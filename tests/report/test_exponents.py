@@ -184,7 +184,7 @@ def test_families_without_a_named_parametrisation_have_no_such_point() -> None:
 
 @pytest.mark.parametrize(("layers", "rule"), CASES)
 def test_sections_are_sections(layers: int, rule: str) -> None:
-    """Inside the polygon points are stable; a little outside of an edge they are not; marks are where they belong."""
+    """The polygon is inside the frame, its edges join its corners, and every mark of a stable point is in it."""
     found = scaling(layers, rule)
     drawn = section(found, span=NOWHERE)
     named = {p.title for p in named_points(found)}
@@ -192,7 +192,13 @@ def test_sections_are_sections(layers: int, rule: str) -> None:
     assert {title for mark in drawn.marks for title in mark.title.split(", ")} <= named
     left, right, low, high = drawn.box
     assert all(left <= p[0] <= right and low <= p[1] <= high for p in drawn.corners)
-    assert {edge.regime for edge in drawn.edges} <= {"feature learning", "kernel", "trivial"}
+    assert {p for edge in drawn.edges for p in (edge.start, edge.end)} <= set(drawn.corners)
+    for mark in drawn.marks:
+        turns = [
+            (q[0] - p[0]) * (mark.place[1] - p[1]) - (q[1] - p[1]) * (mark.place[0] - p[0])
+            for p, q in zip(drawn.corners, drawn.corners[1:] + drawn.corners[:1], strict=True)
+        ]
+        assert min(turns) >= 0 or max(turns) <= 0
 
 
 def test_the_section_of_a_network_with_two_hidden_layers() -> None:
