@@ -120,7 +120,7 @@ def test_set_up_commands() -> None:
 
 def test_every_command_is_in_the_table() -> None:
     assert isinstance(main, Group)
-    listed = set(re.findall(r"^\| `tpsym (\w+)", README, re.MULTILINE))
+    listed = set(re.findall(r"^\| `tpsym ([\w-]+)", README, re.MULTILINE))
     assert listed == set(main.commands)
 
 
