@@ -90,7 +90,6 @@ class Pass:
             self.values[node] = Pair(found.initial, {})
         else:
             change = found.change if node in self.setting.in_forward else untagged(found.change)
-            change = unsymmetric(change, self.setting.behind)
             self.values[node] = Pair(self.known.pruned(found.initial), self.known.pruned(change))
 
     def _read(self, node: int) -> Pair:
@@ -144,8 +143,10 @@ class Pass:
         if array is None or self.before is None or self.only not in (None, array.name):
             return {}
         rules = self.setting.rules
-        updates = [rules.moved(array, self.outer(use)) for use in self.setting.uses[array.name]]
-        return united(*updates, rules.decayed(array, initial))
+        updates = united(*(rules.moved(array, self.outer(use)) for use in self.setting.uses[array.name]))
+        if array.kind != "scalar":
+            updates = unsymmetric(updates, self.setting.behind)
+        return united(updates, rules.decayed(array, initial))
 
     def outer(self, use: Use) -> Outer:
         """The outer product that a use of an array adds to its gradient, as it was before this step."""
@@ -177,7 +178,7 @@ class Pass:
             outer, back = self.outer(use), instruction.transposed
             parts, contraction = self.setting.rules.applied(array, outer, z, transposed=back)
             self.met.setdefault(node, []).append(contraction)
-            added.append(parts)
+            added.append(unsymmetric(parts, self.setting.behind))
         return Pair(initial, united(change, *added, self.setting.rules.decayed(array, initial)))
 
     def _hat(self, instruction: MatMul, matrix: Matrix, array: Array | None, z: Parts) -> Parts:

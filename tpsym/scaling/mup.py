@@ -139,6 +139,8 @@ def maximal_update(
     if isinstance(found, Failure) and depth:
         found = solved(reading, start, _goal(first, arrays, own, gauge))
     if isinstance(found, Failure):
+        found = solved(reading, start | _by_fan_in(arrays), _goal(first, arrays, own, gauge))
+    if isinstance(found, Failure):
         raise _impossible(Scaling(first, optimizer), found, span)
     point, run = found
     scaling = Scaling(run, optimizer)
@@ -167,6 +169,11 @@ def role_of(context: Context, array: Array, *, forward: frozenset[int] | None = 
     centred = isinstance(own, Vector) and bool(own.mean == 0)
     contracted = centred and any(isinstance(i, Moment) and i.dimension is not None for i in readers)
     return "output" if contracted else "input" if array.kind == "input" else "vector"
+
+
+def _by_fan_in(arrays: Sequence[Array]) -> dict[str, Fraction]:
+    """Another point to start from: products of independent entries of order one."""
+    return {f"b({a.name})": a.columns / 2 for a in arrays if a.kind == "matrix"}
 
 
 def _begins_at_zero(context: Context, array: Array) -> bool:

@@ -172,13 +172,12 @@ class Reader:
         pairs = [self.read(a) for a in arguments]
         small = [self._told(a, pair, positive) for a, pair in zip(arguments, pairs, strict=True)]
         behind = frozenset().union(*(sources(p.initial) for p in pairs))
-        changed = frozenset().union(*(total(p.change) for p in pairs))
-        mixed = Signature(frozenset(), behind.union(*(sources(p.change) for p in pairs)))
         initial = _initial(expr, arguments, pairs, behind)
+        change = _change(pairs, initial, behind)
         if len(pairs) == 1 and small[0] and vanishes(expr, arguments[0]):
             (size,) = (total(pairs[0].initial),)
             initial = dict.fromkeys(initial, size) if size else {}
-        return Pair(initial, {mixed: changed} if changed else {})
+        return Pair(initial, change)
 
 
 def _power(form: Form) -> Pair:
@@ -207,6 +206,22 @@ def _initial(
             for s in chosen:
                 signature *= s
             found[signature] = ONE
+    return found
+
+
+def _change(pairs: list[Pair], initial: Parts, behind: frozenset[Source]) -> dict[Signature, Size]:
+    """The parts of the change of a function.
+
+    Numbers that change leave vectors the symmetries they have, so that such a change is like the value; any other one
+    has no symmetry left in what it depends on, for its orders have different parities.
+    """
+    found: dict[Signature, Size] = {}
+    mixed = Signature(frozenset(), behind.union(*(sources(p.change) for p in pairs)))
+    for pair in pairs:
+        own = {s._replace(tag=None) for s in pair.initial}
+        for s, size in pair.change.items():
+            for key in initial if s._replace(tag=None) in own else (mixed,):
+                found[key] = found.get(key, frozenset()) | size
     return found
 
 

@@ -14,7 +14,7 @@ from fractions import Fraction
 from tpsym.polyhedra.forms import Form, linear
 from tpsym.scaling.arrays import Array
 from tpsym.scaling.sizes import ZERO, Size
-from tpsym.scaling.training import Constraint, Run, own_updates
+from tpsym.scaling.training import Constraint, Run, direct_updates, own_updates
 
 Point = Mapping[str, Fraction]
 Reading = Callable[[Point], Run]
@@ -49,22 +49,56 @@ def solved(reading: Reading, start: Point, goal: Goal) -> tuple[dict[str, Fracti
     """A point where the network is stable and every array is updated maximally, with the network read there."""
     cuts: dict[Form, None] = {}
     point = dict(start)
+    equal: list[Form] = []
+    best: tuple[dict[str, Fraction], Run] | None = None
     seen: set[tuple[tuple[str, Fraction], ...]] = set()
     for _ in range(ROUNDS):
         run = reading(point)
         key = tuple(sorted(point.items()))
         holds = run.closed and not violated(run, point)
-        if key in seen or holds:
-            return (point, run) if holds and is_best(run, cuts, goal, point) else failure(run, goal)
+        if holds:
+            better = improved(run, cuts, goal, point)
+            if better is None or tuple(sorted(better.items())) in seen:
+                return (point, run) if is_best(run, cuts, goal, point) else failure(run, goal)
+            seen.add(key)
+            best, point = (dict(point), run), better
+            continue
+        if key in seen:
+            return best or failure(run, goal)
         seen.add(key)
         current = inequalities(run)
         cuts |= dict.fromkeys(current)
-        equal = equations(run, point)
-        found = program(list(cuts), equal, goal) or program(current, equal, goal) or nearest(current, equal, goal)
+        # where sizes do not stay bounded only the bounds can be relied on
+        equal = equations(run, point) if run.closed or not equal else equal
+        bounds = list(cuts)
+        found = program(bounds, equal, goal) or nearest(bounds, equal, goal) or program(current, equal, goal)
         if found is None:
             return failure(run, goal)
         point = found
     return failure(run, goal)
+
+
+def improved(run: Run, cuts: Mapping[Form, None], goal: Goal, point: Point) -> dict[str, Fraction] | None:
+    """A better point where what an update does first is something else that it does as much here."""
+    equal, bounds = equations(run, point), [*cuts, *inequalities(run)]
+    found = program(bounds, equal, goal)
+    least = score(goal, point)
+    if found is not None and score(goal, found) < least:
+        return found
+    found = None
+    for array in run.setting.arrays:
+        ways = {f for f in direct_updates(run, array) if f.terms and value(f, point) == 0}
+        for old in [f for f in equal if f in ways]:
+            for new in sorted(ways - {old}, key=str):
+                better = program(bounds, [new if f == old else f for f in equal], goal)
+                if better is not None and score(goal, better) < least:
+                    found, least = better, score(goal, better)
+    return found
+
+
+def score(goal: Goal, point: Point) -> tuple[Fraction, ...]:
+    """What is to be made small, in order of importance, without the rates."""
+    return tuple(value(f, point) for f in goal.minimal[:-1])
 
 
 def nearest(bounds: Sequence[Form], equal: Sequence[Form], goal: Goal) -> dict[str, Fraction] | None:

@@ -44,7 +44,8 @@ class Constraint:
 
 @dataclass(frozen=True)
 class Run:
-    """Everything that was read: the first pass (unreduced), those after one step and after enough, the outputs in both, and the constraints.
+    """Everything that was read: the first pass (unreduced), those after one step and after enough, the outputs in the
+    first and the last, and the constraints.
 
     ``closed`` is false at a guide where sizes do not stay bounded: then the last pass is the one that showed it.
     """
@@ -143,10 +144,15 @@ def _learned(known: Known, constraints: list[Constraint], init_only: frozenset[s
 
 
 def own_updates(run: Run, array: Array) -> Size:
-    """The sizes of what the updates of an array change directly in features and outputs."""
+    """The size of what the updates of an array change directly in features and outputs."""
+    return run.known.maximal(direct_updates(run, array))
+
+
+def direct_updates(run: Run, array: Array) -> Size:
+    """The sizes of all that the updates of an array change directly."""
     pairs = [*(f.pair for f in run.last.features), *run.final_outputs]
     forms = [size for p in pairs for s, size in p.change.items() if s.tag == array.name]
-    return run.known.maximal(frozenset().union(*forms))
+    return frozenset().union(*forms)
 
 
 def kernel_size(run: Run, array: Array) -> Size:
