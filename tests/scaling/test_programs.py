@@ -1,4 +1,4 @@
-"""Exponents of the depth in a file."""
+"""Exponents of whole files."""
 
 from __future__ import annotations
 
@@ -50,3 +50,9 @@ def test_a_small_readout_moves_features_from_the_second_step():
     setting = "a[1] = -1/2, a[2] = 0, a[3] = 1/2, b[1] = 1/2, b[2] = 1/2, b[3] = 1, c = 0"
     found = tpsym.verify(tpsym.parse(SMALL_READOUT.replace("{setting}", setting))).claims
     assert [r.verdict for r in found] == ["proved"] * 3
+
+
+def test_a_number_that_changes_leaves_a_layer_its_symmetries():
+    # the change of the gate is one number: what it multiplies stays a random sum to the readout
+    found = tpsym.verify(tpsym.load(FILE.with_name("gate.tp"))).claims
+    assert [r.verdict for r in found] == ["proved"] * 2
