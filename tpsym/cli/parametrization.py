@@ -52,7 +52,7 @@ def check_parametrization(
     """Check a parametrisation of FILE: does it blow up, does it freeze?
 
     Exits 0 if every array is updated maximally, 1 if something blows up or vanishes, 3 if it is stable but the
-    updates of some arrays change nothing in the limit. Without a table or a name FILE is checked as it is.
+    updates of some arrays move no feature in the limit. Without a table or a name FILE is checked as it is.
     """
     from tpsym import api
 
@@ -157,7 +157,7 @@ def _verdict(found: Checked) -> str:
         return "unstable"
     if not found.frozen:
         return f"stable and maximal: {found.regime}"
-    return f"stable ({found.regime}), but the updates of {', '.join(found.frozen)} change nothing in the limit"
+    return f"stable ({found.regime}), but the updates of {', '.join(found.frozen)} move no feature in the limit"
 
 
 def _json(found: Checked, file: Path) -> str:

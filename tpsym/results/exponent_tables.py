@@ -124,7 +124,7 @@ def sums_table(scaling: Scaling) -> Table:
     for item in sums:
         alike.setdefault((item.lead, item.law, item.reason), {})[item.terms] = None
     rows = tuple(((*_parts(lead), *_listed(list(terms))), law, reason) for (lead, law, reason), terms in alike.items())
-    return Table(f"Sums over the width {setting.scale.symbol}", ("sum", "obeys the", "because"), rows,
+    return Table(f"Sums over the width {setting.context.n}", ("sum", "obeys the", "because"), rows,
                  ALIGNMENT[setting.rules.alignment])
 
 
