@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tpsym.results.kernels import Kernel, Values
     from tpsym.results.meanfield import MeanField
     from tpsym.results.meanfield_phases import PhaseDiagram, Range
+    from tpsym.scaling.mup import MaximalUpdate
+    from tpsym.scaling.regimes import Scaling
     from tpsym.verify.runs import Runs
 
 Settings = Mapping[str, tree.Expr | str | int | float | Any]
@@ -93,6 +95,23 @@ class Program:
 
         with _Located(self):
             return network_theory(self.model, self.limit_side, function, values or {})
+
+    def exponents(self, question: str) -> Scaling | MaximalUpdate:
+        """``"scaling(f, sgd(lr = n^(-c)))"`` or ``"mup(f, adam)"`` as an object, the question as in a file.
+
+        Raises:
+            TpError: the question makes no sense. NoLimit: it has no answer.
+        """
+        from tpsym.program.evaluate import evaluate as value_of
+        from tpsym.program.values import Theory
+
+        node = parse_expression(question)
+        with _Located(self):
+            value = value_of(self.model.context, node, self.model.context.scope)
+            if not isinstance(value, Theory) or value.kind not in ("scaling", "mup"):
+                raise fail("no-exponents", f"{question} asks for no exponents", expected="scaling(f, …) or mup(f, …)")
+            found: Scaling | MaximalUpdate = value.content()
+            return found
 
     def phase_diagram(
         self, function: str, x: str, y: str, x_range: Range, y_range: Range, *, values: Values | None = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,11 @@ def test_a_number_that_changes_leaves_a_layer_its_symmetries():
     # the change of the gate is one number: what it multiplies stays a random sum to the readout
     found = tpsym.verify(tpsym.load(FILE.with_name("gate.tp"))).claims
     assert [r.verdict for r in found] == ["proved"] * 2
+
+
+def test_exponents_from_python():
+    program = tpsym.load(FILE)
+    assert program.exponents("mup(f, sgd, scale = L)").value("alpha") == Fraction(1, 2)
+    assert program.exponents("scaling(f, adam, scale = L)").r is not None
+    with pytest.raises(tpsym.TpError, match="asks for no exponents"):
+        program.exponents("nngp(f)")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MARKS = {"agrees": "✓ agrees", "larger": "✗ slope is larger", "smaller": "✗ slope is smaller",
-         "no slope": "? no slope", "not derived": "– not derived"}
+         "too noisy": "? too noisy", "no slope": "? no slope", "not derived": "– not derived"}
 PROBLEMS = {"zero": "it is zero", "rounding": "a rounding error", "overflow": "it overflows", "": ""}
 SIZE = (8.4, 3.8)
 COLOURS = ("#2f6f9f", "#b5482f", "#5b8c3a", "#8a5a9e", "#c28e0e", "#4aa5a0", "#7a7a7a")

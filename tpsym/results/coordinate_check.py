@@ -39,10 +39,13 @@ TOLERANCE = 0.15
 ERRORS = 3.0
 """How many standard errors are allowed on top."""
 
+NOISY = 0.15
+"""The standard error from which on a slope says nothing, unless it is far off."""
+
 FROZEN = -1000
 """The exponent of a learning rate with which nothing moves."""
 
-Agreement = Literal["agrees", "larger", "smaller", "no slope", "not derived"]
+Agreement = Literal["agrees", "larger", "smaller", "too noisy", "no slope", "not derived"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +257,7 @@ def judged(derived: Fraction | None, slope: Slope, *, vanishes: bool = False) ->
         return "no slope"
     gap = slope.exponent - float(derived)
     if abs(gap) <= TOLERANCE + ERRORS * slope.standard_error:
-        return "agrees"
+        return "agrees" if slope.standard_error <= NOISY else "too noisy"
     return "larger" if gap > 0 else "smaller"
 
 
