@@ -110,8 +110,7 @@ class Program:
             value = value_of(self.model.context, node, self.model.context.scope)
             if not isinstance(value, Theory) or value.kind not in ("scaling", "mup"):
                 raise fail("no-exponents", f"{question} asks for no exponents", expected="scaling(f, …) or mup(f, …)")
-            found: Scaling | MaximalUpdate = value.content()
-            return found
+            return value.content()
 
     def phase_diagram(
         self, function: str, x: str, y: str, x_range: Range, y_range: Range, *, values: Values | None = None,
