@@ -158,7 +158,7 @@ EXPRESSIONS = {
     "     |         ^^^^^^\n  fix: an input layer multiplies data\n",
     "scaling(f)": "<expression>:1:1: error: scaling takes 2 arguments, 1 given [wrong-argument-count]\n"
     "  1 | scaling(f)\n    | ^^^^^^^^^^\n"
-    "  expected: scaling(f, sgd(lr = …)), and alignment = worst, everett_full or none\n",
+    "  expected: scaling(f, sgd(lr = …)), and alignment = worst, everett_full or none, scale = L\n",
     "E[s": "<expression>:1:2: error: this [ is never closed [unclosed-bracket]\n  1 | E[s\n    |  ^\n"
     "  expected: ]\n",
     "": "<expression>: error: there is no expression here [empty-expression]\n"

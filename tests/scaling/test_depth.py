@@ -9,10 +9,11 @@ import pytest
 from sympy import Symbol
 
 import tpsym
-from tpsym.errors import NOWHERE, TpError
+from tpsym.errors import NOWHERE
 from tpsym.polyhedra.conditions import Condition, all_of, compare, equivalent
 from tpsym.polyhedra.forms import Form, number, variable
 from tpsym.results.exponents import MaximalUpdate, Scaling, analyse, maximal_update
+from tpsym.results.reasons import NoLimit
 from tpsym.transform.optimizers import Optimizer
 
 HEAD = """width n
@@ -92,14 +93,14 @@ def test_maximal_update(step, rule, rate):
 
 
 def test_layers_without_a_residual_connection_are_refused():
-    with pytest.raises(TpError, match="without a residual connection"):
+    with pytest.raises(NoLimit, match="without a residual connection"):
         exponents("L^(-alpha)*tanh(W[l] @ s[l-1])", "sgd")
 
 
 def test_a_network_without_layers_is_refused():
     text = "width n\ndim d\ninput x: (d)\nweight U: (n, d) ~ N(0, 1)\nweight v: (1, n) ~ N(0, 1/n)\n"
     context = tpsym.parse(text + "def f(xi):\n    return v @ tanh(U @ xi)\n").model.context
-    with pytest.raises(TpError, match="symbolic depth"):
+    with pytest.raises(NoLimit, match="symbolic depth"):
         analyse(context, context.scope.find("f"), Optimizer("sgd"), NOWHERE, depth=True)
 
 

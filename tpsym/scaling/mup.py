@@ -138,8 +138,9 @@ def maximal_update(
     found = solved(reading, start, _goal(first, arrays, own, (*gauge, *kept)))
     if isinstance(found, Failure) and depth:
         found = solved(reading, start, _goal(first, arrays, own, gauge))
-    if isinstance(found, Failure):
-        found = solved(reading, start | _by_fan_in(arrays), _goal(first, arrays, own, gauge))
+    for begin in (start, start | _by_fan_in(first, arrays)):
+        if isinstance(found, Failure):
+            found = solved(reading, begin, _goal(first, arrays, own, gauge), trusting=True)
     if isinstance(found, Failure):
         raise _impossible(Scaling(first, optimizer), found, span)
     point, run = found
@@ -171,9 +172,12 @@ def role_of(context: Context, array: Array, *, forward: frozenset[int] | None = 
     return "output" if contracted else "input" if array.kind == "input" else "vector"
 
 
-def _by_fan_in(arrays: Sequence[Array]) -> dict[str, Fraction]:
-    """Another point to start from: products of independent entries of order one."""
-    return {f"b({a.name})": a.columns / 2 for a in arrays if a.kind == "matrix"}
+def _by_fan_in(run: Run, arrays: Sequence[Array]) -> dict[str, Fraction]:
+    """Another point to start from: products of order one, of entries that are independent or, in readouts, aligned."""
+    setting = run.setting
+    sizes = {a.name: a.columns / 2 for a in arrays if a.kind == "matrix"}
+    sizes |= {a.name: a.rows for a in arrays if role_of(setting.context, a, forward=setting.in_forward) == "output"}
+    return {f"b({name})": size for name, size in sizes.items()}
 
 
 def _begins_at_zero(context: Context, array: Array) -> bool:

@@ -7,7 +7,7 @@ when the network, read there in exact numbers, meets every constraint.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -45,8 +45,13 @@ class Failure:
     arrays: tuple[Array, ...]
 
 
-def solved(reading: Reading, start: Point, goal: Goal) -> tuple[dict[str, Fraction], Run] | Failure:
-    """A point where the network is stable and every array is updated maximally, with the network read there."""
+def solved(
+    reading: Reading, start: Point, goal: Goal, *, trusting: bool = False
+) -> tuple[dict[str, Fraction], Run] | Failure:
+    """A point where the network is stable and every array is updated maximally, with the network read there.
+
+    ``trusting``: follow what updates do also from points where sizes do not stay bounded.
+    """
     cuts: dict[Form, None] = {}
     point = dict(start)
     equal: list[Form] = []
@@ -69,13 +74,24 @@ def solved(reading: Reading, start: Point, goal: Goal) -> tuple[dict[str, Fracti
         current = inequalities(run)
         cuts |= dict.fromkeys(current)
         # where sizes do not stay bounded only the bounds can be relied on
-        equal = equations(run, point) if run.closed or not equal else equal
-        bounds = list(cuts)
-        found = program(bounds, equal, goal) or nearest(bounds, equal, goal) or program(current, equal, goal)
+        equal = equations(run, point) if trusting or run.closed or not equal else equal
+        news = (p for p in proposals(list(cuts), current, equal, goal) if tuple(sorted(p.items())) not in seen)
+        found = next(news, None)
         if found is None:
-            return failure(run, goal)
+            return best or failure(run, goal)
         point = found
-    return failure(run, goal)
+    return best or failure(run, goal)
+
+
+def proposals(
+    cuts: Sequence[Form], current: Sequence[Form], equal: Sequence[Form], goal: Goal
+) -> Iterator[dict[str, Fraction]]:
+    """Points to look at next, by all that is known and by what was seen last."""
+    for bounds in (cuts, current):
+        for way in (program, nearest):
+            found = way(bounds, equal, goal)
+            if found is not None:
+                yield found
 
 
 def improved(run: Run, cuts: Mapping[Form, None], goal: Goal, point: Point) -> dict[str, Fraction] | None:
