@@ -135,12 +135,12 @@ def maximal_update(
     gauge += tuple(unknown("b", a.name) for a in arrays if _begins_at_zero(context, a))
     kept = tuple(unknown("b", a.name) for a in arrays) if depth else ()
     # layers begin as they are declared where the branch has a multiplier of its own
-    found = solved(reading, start, _goal(first, arrays, own, (*gauge, *kept)))
+    found = solved(reading, start, _goal(arrays, own, (*gauge, *kept)))
     if isinstance(found, Failure) and depth:
-        found = solved(reading, start, _goal(first, arrays, own, gauge))
+        found = solved(reading, start, _goal(arrays, own, gauge))
     for begin in (start, start | _by_fan_in(first, arrays)):
         if isinstance(found, Failure):
-            found = solved(reading, begin, _goal(first, arrays, own, gauge), trusting=True)
+            found = solved(reading, begin, _goal(arrays, own, gauge), trusting=True)
     if isinstance(found, Failure):
         raise _impossible(Scaling(first, optimizer), found, span)
     point, run = found
@@ -149,12 +149,11 @@ def maximal_update(
     return MaximalUpdate(rows, {v: q for v, q in point.items() if v not in own}, scaling)
 
 
-def _goal(run: Run, arrays: Sequence[Array], own: frozenset[str], fixed: tuple[Form, ...]) -> Goal:
-    """The program's own exponents, then initial sizes, as large as they can be."""
-    others = frozenset().union(*(f.variables for f in inequalities(run))) - own
+def _goal(arrays: Sequence[Array], own: frozenset[str], fixed: tuple[Form, ...]) -> Goal:
+    """After the program's own exponents, initial sizes as large as they can be."""
     start = linear(0, [(f"{kind}({a.name})", Fraction(1)) for a in arrays for kind in "ab"])
     rates = linear(0, [(f"c({a.name})", Fraction(1)) for a in arrays])
-    return Goal((linear(0, [(v, Fraction(1)) for v in others]), start, rates), others, fixed)
+    return Goal((start, rates), own, fixed)
 
 
 def role_of(context: Context, array: Array, *, forward: frozenset[int] | None = None) -> Role:

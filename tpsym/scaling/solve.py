@@ -8,7 +8,7 @@ when the network, read there in exact numbers, meets every constraint.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 from tpsym.polyhedra.forms import Form, linear
@@ -28,11 +28,11 @@ ELASTIC = 1e-7
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What is wanted of a point: ``minimal`` forms in order of importance, ``nonnegative`` variables, ``fixed`` forms
-    that are zero."""
+    """What is wanted of a point: the variables that are not ``own``, the program's, nonnegative and small, then
+    ``minimal`` forms in order of importance; ``fixed`` forms are zero."""
 
     minimal: tuple[Form, ...]
-    nonnegative: frozenset[str]
+    own: frozenset[str]
     fixed: tuple[Form, ...]
 
 
@@ -114,19 +114,20 @@ def improved(run: Run, cuts: Mapping[Form, None], goal: Goal, point: Point) -> d
 
 def score(goal: Goal, point: Point) -> tuple[Fraction, ...]:
     """What is to be made small, in order of importance, without the rates."""
-    return tuple(value(f, point) for f in goal.minimal[:-1])
+    others = sum((q for v, q in point.items() if v not in goal.own), Fraction(0))
+    return others, *(value(f, point) for f in goal.minimal[:-1])
 
 
 def nearest(bounds: Sequence[Form], equal: Sequence[Form], goal: Goal) -> dict[str, Fraction] | None:
     """The best point where equations that cannot all hold at once are at least not exceeded."""
     short = linear(0, ((v, -q) for f in equal for v, q in f.terms))
-    return program([*bounds, *equal], (), replace(goal, minimal=(short, *goal.minimal)))
+    return program([*bounds, *equal], (), goal, first=(short,))
 
 
 def is_best(run: Run, cuts: Mapping[Form, None], goal: Goal, point: Point) -> bool:
     """Whether no point that obeys what is known is better."""
     best = program([*cuts, *inequalities(run)], equations(run, point), goal)
-    return best is not None and all(value(f, best) == value(f, point) for f in goal.minimal[:1])
+    return best is not None and score(goal, best)[0] == score(goal, point)[0]
 
 
 def value(form: Form, point: Point) -> Fraction:
@@ -174,8 +175,10 @@ def own(run: Run, array: Array) -> Size:
     return own_updates(run, array)
 
 
-def program(bounds: Sequence[Form], equal: Sequence[Form], goal: Goal) -> dict[str, Fraction] | None:
-    """The best point with bounds ≤ 0 and equations = 0."""
+def program(
+    bounds: Sequence[Form], equal: Sequence[Form], goal: Goal, *, first: tuple[Form, ...] = ()
+) -> dict[str, Fraction] | None:
+    """The best point with bounds ≤ 0 and equations = 0, where ``first`` is what matters most."""
     from numpy import array
     from scipy.optimize import linprog
 
@@ -187,10 +190,11 @@ def program(bounds: Sequence[Form], equal: Sequence[Form], goal: Goal) -> dict[s
     def matrix(forms: Sequence[Form]) -> object:
         return array([[float(f.coefficient(v)) for v in names] for f in forms])
 
-    ranges = [(0 if v in goal.nonnegative else -LARGEST, LARGEST) for v in names]
+    others = [v for v in names if v not in goal.own]
+    ranges = [(0 if v in others else -LARGEST, LARGEST) for v in names]
     tight = list(equal)
     point: dict[str, Fraction] | None = None
-    for target in goal.minimal:
+    for target in (*first, linear(0, [(v, Fraction(1)) for v in others]), *goal.minimal):
         found = linprog(
             [float(target.coefficient(v)) for v in names], bounds=ranges, method="highs-ds",
             A_ub=matrix(bounds) if bounds else None, b_ub=[-float(f.constant) for f in bounds] or None,
@@ -226,7 +230,7 @@ def failure(run: Run, goal: Goal) -> Failure:
             limits.append(-sign * float(form.constant))
         prices.append(1.0 if isinstance(origin, Array) else 10.0)
     fixed = [[float(f.coefficient(v)) for v in names] + [0.0] * len(demands) for f in goal.fixed]
-    bounds = [(0 if v in goal.nonnegative else -LARGEST, LARGEST) for v in names] + [(0, None)] * len(demands)
+    bounds = [(-LARGEST if v in goal.own else 0, LARGEST) for v in names] + [(0, None)] * len(demands)
     found = linprog(prices, A_ub=array(rows), b_ub=limits, bounds=bounds, method="highs-ds",
                     A_eq=array(fixed) if fixed else None, b_eq=[-float(f.constant) for f in goal.fixed] or None)
     missed = [] if found.x is None else [
