@@ -146,7 +146,9 @@ class Scaling:
 
     def contributes(self, array: Array) -> Condition:
         """When an array adds to the limiting kernel: ⟨∇f, ΔW⟩ is of order one."""
-        return any_of(compare("==", f, NOUGHT) for f in self._needed(kernel_size(self.run, array)))
+        moved = any_of(compare("==", f, NOUGHT) for f in self._needed(kernel_size(self.run, array)))
+        # the gradient is aligned with itself whatever is assumed of what arrays meet
+        return moved if self.run.setting.rules.alignment == "worst" else all_of([moved, self.nontrivial])
 
     def own(self, array: Array) -> Size:
         """What the update of an array changes directly in features and in the output."""
