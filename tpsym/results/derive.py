@@ -15,10 +15,7 @@ from tpsym.limit.variables import label_latex
 from tpsym.program.calls import require_available
 from tpsym.program.elaborate import Model
 from tpsym.program.evaluate import evaluate
-from tpsym.program.scope import Scope
 from tpsym.program.values import (
-    Data,
-    Family,
     GaussianLaw,
     Kernel,
     Region,
@@ -29,6 +26,7 @@ from tpsym.program.values import (
     describe,
 )
 from tpsym.results.answers import Answer, Notation, Recursion, needed
+from tpsym.results.inputs import default_inputs
 from tpsym.results.kernel_entries import tangent_entry
 from tpsym.results.meanfield_answers import numbers, statements, theory
 from tpsym.results.numbers import decimal
@@ -197,22 +195,6 @@ def recursions_of(side: LimitQuestions, value: Expr) -> tuple[Recursion, ...]:
         side.asked |= nodes
         side.cite(*(side.context.symbol(k) for k in nodes))
     return found
-
-
-def default_inputs(scope: Scope) -> list[tuple[str, Value]]:
-    """The declared data points (or families of data points) in the order of the file."""
-    return [
-        (name, value)
-        for name, value in scope.names.items()
-        if isinstance(value, Data) or is_data_family(value)
-    ]
-
-
-def is_data_family(value: Value) -> bool:
-    """Whether a value is a family of data points."""
-    if not isinstance(value, Family):
-        return False
-    return bool(value.members) and all(isinstance(v, Data) for v in value.members.values())
 
 
 def _build(

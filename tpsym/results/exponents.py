@@ -12,7 +12,8 @@ from tpsym.polyhedra.forms import number
 from tpsym.program.arithmetic import plain
 from tpsym.program.calls import run
 from tpsym.program.scope import Context
-from tpsym.program.values import Data, Family, Function, Scalar, Value, describe
+from tpsym.program.values import Function, Scalar, describe
+from tpsym.results.inputs import default_inputs
 from tpsym.results.reasons import NoLimit
 from tpsym.scaling.arrays import Solved
 from tpsym.scaling.depth import read_depth
@@ -88,7 +89,7 @@ def _refusals(span: Span) -> Iterator[None]:
 def output(context: Context, function: Function, span: Span) -> Expr:
     """The output of a network at the declared inputs, in the order of the file."""
     count = len(function.definition.parameters)
-    given = inputs(context)
+    given = [value for _, value in default_inputs(context.scope)]
     if not given:
         raise fail("no-inputs", f"the file declares no inputs for {function.name}", span, fix="input x: (d)")
     arguments = tuple(given[i % len(given)] for i in range(count))
@@ -99,15 +100,4 @@ def output(context: Context, function: Function, span: Span) -> Expr:
     return value.expr
 
 
-def inputs(context: Context) -> list[Value]:
-    """The declared data points and families of data points, in the order of the file."""
-    return [v for v in context.scope.names.values() if isinstance(v, Data) or _is_data_family(v)]
-
-
-def _is_data_family(value: Value) -> bool:
-    return isinstance(value, Family) and bool(value.members) and all(
-        isinstance(v, Data) for v in value.members.values()
-    )
-
-
-__all__ = ["MaximalUpdate", "Scaling", "analyse", "inputs", "maximal_update", "output"]
+__all__ = ["MaximalUpdate", "Scaling", "analyse", "maximal_update", "output"]

@@ -18,7 +18,8 @@ from tpsym.program.names import nodes
 from tpsym.program.values import Data, Family, Finite, Function, Value, describe
 from tpsym.program.values import Kernel as KernelValue
 from tpsym.results.answers import Answer, Notation, Recursion, needed
-from tpsym.results.derive import default_inputs, is_data_family, kernel_value, notation, recursions_of
+from tpsym.results.derive import kernel_value, notation, recursions_of
+from tpsym.results.inputs import default_inputs, is_data_family
 from tpsym.results.numbers import decimal
 from tpsym.results.questions import LimitQuestions, questions
 from tpsym.results.reasons import NoLimit

@@ -32,7 +32,7 @@ from tpsym.program.values import (
     VectorValue,
     describe,
 )
-from tpsym.results.derive import default_inputs
+from tpsym.results.inputs import default_inputs
 from tpsym.results.questions import LimitQuestions, questions
 from tpsym.syntax import tree
 from tpsym.syntax.format import format_expression

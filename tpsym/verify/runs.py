@@ -19,7 +19,7 @@ from tpsym.program.elaborate import Model
 from tpsym.program.evaluate import evaluate
 from tpsym.program.values import Kernel
 from tpsym.results.answers import needed
-from tpsym.results.derive import default_inputs
+from tpsym.results.inputs import default_inputs
 from tpsym.results.numbers import rational
 from tpsym.results.questions import LimitQuestions, Quantity
 from tpsym.results.reasons import NoLimit
