@@ -22,7 +22,7 @@ from tpsym.simulate.training import Task
 from tpsym.transform.optimizers import Optimizer, Rule
 
 Point = dict[str, Fraction]
-DATA = ("input x: (d) = [1/2, 1/2, 1/2, 1/2]", "input y: (d) = [1/2, -1/2, 1/2, 1/2]")
+DATA = ("input x: (d) = [1/2, 1/2, 1/2, 1/2]", "input y: (d) = [1/2, -1/2, 1/2, 1/4]")
 ODD, EVEN, NEITHER = ("tanh", "erf"), ("abs",), ("relu", "gelu", "softplus")
 
 
