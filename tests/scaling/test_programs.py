@@ -65,3 +65,8 @@ def test_exponents_from_python():
     assert program.exponents("scaling(f, adam, scale = L)").r is not None
     with pytest.raises(tpsym.TpError, match="asks for no exponents"):
         program.exponents("nngp(f)")
+
+
+def test_products_inside_means_have_the_scale_of_their_declaration():
+    (found,) = tpsym.verify(tpsym.load(FILE.with_name("inlined_key.tp"))).claims
+    assert found.verdict == "proved"

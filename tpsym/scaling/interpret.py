@@ -264,8 +264,13 @@ class Pass:
                 self._feature("scalar", node, sp.Mul(*scalars, *powers).xreplace(slots), scaled)
 
     def _contracts(self, node: int, vector: int) -> None:
-        if vector not in self.setting.initial_vectors:
-            self._feature("vector", node, node_symbol(vector), self.values[vector])
+        if vector in self.setting.initial_vectors:
+            return
+        # a product as it stands in the file: the builder takes constants out of it
+        array, pair = self.setting.array_of(vector), self.values[vector]
+        if array is not None:
+            pair = Pair(shifted(pair.initial, array.multiplier), shifted(pair.change, array.multiplier))
+        self._feature("vector", node, node_symbol(vector), pair)
 
     def _checked(self, reader: Reader, expr: Expr, node: int | None) -> Pair:
         try:

@@ -11,7 +11,7 @@ from typing import Literal
 from sympy import Expr
 
 from tpsym.program.graph import Program
-from tpsym.program.instructions import Dimension, Matrix, Moment, Vector
+from tpsym.program.instructions import Dimension, MatMul, Matrix, Moment, Vector
 from tpsym.program.scope import Context
 from tpsym.scaling.arrays import Array, Scale, Use
 from tpsym.scaling.payload import Pair
@@ -100,6 +100,13 @@ class Setting:
             elif isinstance(instruction, Vector):
                 found.add(instruction.family)
         return frozenset(found)
+
+    def array_of(self, node: int) -> Array | None:
+        """The trained array that a product is one of, applied to a vector or to data."""
+        instruction = self.program[node]
+        if isinstance(instruction, MatMul):
+            return self.by_node.get(instruction.matrix)
+        return self.by_family.get(instruction.family) if isinstance(instruction, Vector) else None
 
     def read_by(self, moment: int) -> frozenset[str]:
         """The arrays that a contraction reads themselves: readouts, and input layers that no other array reads."""
