@@ -49,8 +49,8 @@ def table(file: Path, text: str) -> str:
         (["--named", "mup", "--optimizer", "muon"], 0, "stable and maximal: feature learning"),
         (["--named", "standard", "--lr", "-1", "--optimizer", "adam"], 1,
          "f(x) grows like n^(1/2) in the first step of training, through the updates of"),
-        (["--lr", "-1"], 3, "stable (kernel regime), but the updates of W[1], W[2], W[3] change nothing"),
-        (["--named", "ntk", "--lr", "-1/2"], 3, "stable (trivial), but the updates of W[1], W[2], W[3], v change"),
+        (["--lr", "-1"], 3, "stable (kernel regime), but the updates of W[1], W[2], W[3] move no feature"),
+        (["--named", "ntk", "--lr", "-1/2"], 3, "stable (trivial), but the updates of W[1], W[2], W[3], v move"),
     ],
 )
 def test_exit_codes_say_what_happens(file: Path, options: list[str], code: int, line: str) -> None:
