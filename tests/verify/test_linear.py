@@ -193,3 +193,9 @@ def test_premises_are_kept(claim: tuple[str, str, str], premise: str) -> None:
         assert len(at) < 2 or true_at(premise, a, b)
     else:
         assert not allowed
+
+
+def test_minima_of_several_values():
+    text = 'width n\nparam a, b, c: real\nclaim "m": min(a, b, c) == min(a, min(b, c))\n'
+    (found,) = verify(parse(text)).claims
+    assert found.verdict == "proved"

@@ -141,7 +141,8 @@ def nonlinearity(
     context: Context, function: Nonlinearity, arguments: tuple[Value, ...], node: tree.Call
 ) -> Value:
     """A coordinatewise function of vectors and numbers."""
-    if len(arguments) != function.arity:
+    several = function.name in ("min", "max") and len(arguments) >= 2
+    if len(arguments) != function.arity and not several:
         known = SIGNATURES.get(function.name)
         raise wrong_arity(function.name, function.arity, len(arguments), node.span, signature=known)
     if function.apply is hermite:
