@@ -52,6 +52,7 @@ from tpsym.scaling.sizes import (
     untagged,
 )
 from tpsym.scaling.updates import Contraction, Outer, contracted, policy
+from tpsym.transform.backward import ADJOINT
 
 
 @dataclass(slots=True)
@@ -266,9 +267,9 @@ class Pass:
     def _contracts(self, node: int, vector: int) -> None:
         if vector in self.setting.initial_vectors:
             return
-        # a product as it stands in the file: the builder takes constants out of it
+        # a product without a name counts as it is declared: the builder takes constants out of it
         array, pair = self.setting.array_of(vector), self.values[vector]
-        if array is not None:
+        if array is not None and self.setting.program.labels.get(vector, ADJOINT).startswith(ADJOINT):
             pair = Pair(shifted(pair.initial, array.multiplier), shifted(pair.change, array.multiplier))
         self._feature("vector", node, node_symbol(vector), pair)
 
