@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeVar
 
+import sympy as sp
 from sympy import Expr, Integer, Rational, Symbol
 
 from tpsym.errors import Span, TpError, fail
@@ -199,6 +200,9 @@ def _exponent(
         if value.expr.free_symbols & context.nodes.keys() and not hidden:
             if side.dry:
                 return Scalar(_dry(f"{name} {value.expr}"))
+            if isinstance(value, Scalar) and _is_curved(value.expr, context):
+                raise NoLimit("the exponent of a function of numbers, which may vanish in the limit, is not derived; "
+                              "ask for the numbers themselves", node.span)
             analysis = content()
             with reasons(node.span):
                 ask = {"init": analysis.init, "first": analysis.first, "update": analysis.update}[name]
@@ -207,6 +211,12 @@ def _exponent(
             return Scalar(_present(context, found, what, node.span))
     what = f".{name}(…) needs a vector or a scalar of the program, this is {describe(value)}"
     raise fail("vector-expected", what, place.span, expected="something like f.h[1](x) or f(x)")
+
+
+def _is_curved(expr: Expr, context: Context) -> bool:
+    """Whether numbers of the program enter an expression other than by sums, products and whole powers."""
+    parts = [*expr.atoms(sp.Function), *(p for p in expr.atoms(sp.Pow) if not (p.exp.is_Integer and p.exp > 0))]
+    return any(p.free_symbols & context.nodes.keys() for p in parts)
 
 
 def _present(context: Context, value: Piecewise | None, what: str, span: Span) -> Expr:
