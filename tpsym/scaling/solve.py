@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from tpsym.polyhedra.forms import Form, linear
 from tpsym.scaling.arrays import Array
-from tpsym.scaling.sizes import ZERO, Size
+from tpsym.scaling.sizes import ZERO
 from tpsym.scaling.training import Constraint, Run, direct_updates, own_updates
 
 Point = Mapping[str, Fraction]
@@ -163,16 +163,11 @@ def equations(run: Run, point: Point) -> list[Form]:
     """The forms that have to be zero: features at initialisation, what updates do directly."""
     found: list[Form] = []
     tops = [largest(c.size, point) for c in run.constraints if c.equal and ZERO not in c.size]
-    tops += [largest(own(run, array), point) for array in run.setting.arrays]
+    tops += [largest(own_updates(run, array), point) for array in run.setting.arrays]
     for top in tops:
         if top is not None and top.terms:
             found.append(top)
     return list(dict.fromkeys(found))
-
-
-def own(run: Run, array: Array) -> Size:
-    """What the update of an array does directly."""
-    return own_updates(run, array)
 
 
 def program(

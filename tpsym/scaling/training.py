@@ -16,7 +16,7 @@ from tpsym.scaling.arrays import Array
 from tpsym.scaling.interpret import Pass
 from tpsym.scaling.payload import Pair
 from tpsym.scaling.setting import Feature, Setting
-from tpsym.scaling.sizes import Known, Signature, Size, sums, total
+from tpsym.scaling.sizes import Known, Signature, Size, total
 
 MAX_PASSES = 6
 GUIDED_PASSES = 4
@@ -167,4 +167,4 @@ def kernel_size(run: Run, array: Array) -> Size:
     return run.known.maximal(frozenset(map(run.known.reduced, found)))
 
 
-__all__ = ["Constraint", "Run", "kernel_size", "own_updates", "sums", "trained"]
+__all__ = ["Constraint", "Run", "kernel_size", "own_updates", "trained"]
