@@ -35,7 +35,7 @@ from tpsym.results.answers import Answer, Table
 from tpsym.results.exponent_conditions import largest_change
 from tpsym.results.exponent_regions import condition_tables, region_tables
 from tpsym.results.exponent_tables import kernel_table, regimes_table, sizes_table, sums_table
-from tpsym.results.exponents import MaximalUpdate, Scaling, analyse, maximal_update
+from tpsym.results.exponents import MaximalUpdate, Scaling, analyse, maximal_update, output
 from tpsym.results.mup_tables import reasons_table, solution_table
 from tpsym.results.optimizer_values import KINDS, one_array
 from tpsym.results.reasons import NoLimit, reasons, stand_in
@@ -59,7 +59,7 @@ MUP = ("std", "multiplier", "lr", "decay", "eps", "value")
 
 def ask_scaling(side: LimitQuestions, node: tree.Call, scope: Scope) -> Value:
     """``scaling(f, optimizer, alignment = …, scale = L)``."""
-    function, optimizer = _subject(side.context, node, scope)
+    function, optimizer = _subject(side, node, scope)
     alignment, depth = _word(node, "alignment", ALIGNMENTS), _of_depth(side.context, node)
 
     def content() -> Scaling:
@@ -80,7 +80,7 @@ def ask_scaling(side: LimitQuestions, node: tree.Call, scope: Scope) -> Value:
 
 def ask_mup(side: LimitQuestions, node: tree.Call, scope: Scope) -> Value:
     """``mup(f, optimizer, multipliers = …, scale = L)``."""
-    function, optimizer = _subject(side.context, node, scope)
+    function, optimizer = _subject(side, node, scope)
     multipliers, depth = _word(node, "multipliers", MULTIPLIERS), _of_depth(side.context, node)
 
     def content() -> MaximalUpdate:
@@ -104,7 +104,8 @@ def ask_mup(side: LimitQuestions, node: tree.Call, scope: Scope) -> Value:
 # --- arguments -----------------------------------------------------------------------------------------
 
 
-def _subject(context: Context, node: tree.Call, scope: Scope) -> tuple[Function, OptimizerValue]:
+def _subject(side: LimitQuestions, node: tree.Call, scope: Scope) -> tuple[Function, OptimizerValue]:
+    context = side.context
     assert isinstance(node.function, tree.Name)
     name = node.function.id
     if len(node.args) != 2:
@@ -115,6 +116,8 @@ def _subject(context: Context, node: tree.Call, scope: Scope) -> tuple[Function,
     if not isinstance(optimizer, OptimizerValue):
         what = f"{name} needs an optimizer, this is {describe(optimizer)}"
         raise fail("optimizer-expected", what, node.args[1].span, expected=", ".join(KINDS))
+    if side.dry:
+        output(context, function, node.span)  # mistakes inside the network are found before anything is derived
     return function, optimizer
 
 
