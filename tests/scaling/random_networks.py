@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from random import Random
 
-from sympy import Expr, Symbol
+from sympy import Expr, S, Symbol
 
 import tpsym
 from tpsym.errors import NOWHERE
@@ -18,8 +18,8 @@ from tpsym.program.scope import Context
 from tpsym.results.exponents import analyse
 from tpsym.scaling.regimes import Scaling
 from tpsym.simulate.slopes import Slope, SlopeTable, slopes
-from tpsym.simulate.training import Task
 from tpsym.transform.optimizers import Optimizer, Rule
+from tpsym.transform.training import CONSTANT, Training
 
 Point = dict[str, Fraction]
 DATA = ("input x: (d) = [1/2, 1/2, 1/2, 1/2]", "input y: (d) = [1/2, -1/2, 1/2, 1/4]")
@@ -280,9 +280,9 @@ def compared(
     for output in run.setting.outputs:
         quantities.setdefault(output, ("f", "output"))
     observed = tuple((label, expr, dimension_of(context, expr)) for expr, (label, _) in quantities.items())
-    task = Task(context, run.setting.outputs, (0.0,), "constant", observed)
+    training = Training(context, run.setting.outputs, (S.Zero,), CONSTANT, scaling.optimizer, steps)
     values = {s: float(point.get(s.name, 0)) for s in context.parameters} | {parameter(context, "eta"): eta}
-    table = slopes(task, scaling.optimizer, widths=widths, seeds=seeds, steps=steps, values=values)
+    table = slopes(training, observed, widths=widths, seeds=seeds, values=values)
     return [c for expr, (label, role) in quantities.items()
             for c in _compared(scaling, point, table, expr, (label, role), steps)]
 

@@ -13,8 +13,8 @@ from test_architectures import NUMBERS, RATES, kinds
 
 from tpsym.program.values import VectorValue
 from tpsym.simulate.slopes import SlopeTable, slopes
-from tpsym.simulate.training import Task
 from tpsym.transform.optimizers import Rule
+from tpsym.transform.training import CONSTANT, Training
 
 pytestmark = pytest.mark.slow
 
@@ -61,10 +61,10 @@ def measured(name: str, text: str, rule: Rule, rates: Mapping[str, Fraction]) ->
     context = context_of(text)
     seen = [(label, quantity(context, label)) for label in SEEN[name]]
     observed = tuple((k, v.expr, v.dimension if isinstance(v, VectorValue) else None) for k, v in seen)
-    task = Task(context, (seen[0][1].expr,), (1.0,), "constant", observed)
     optimizer = optimizer_of(context, rule, rates, eta)
+    training = Training(context, (seen[0][1].expr,), (sp.S.One,), CONSTANT, optimizer, STEPS)
     values = {s: float(e) for s, e in context.parameters.items() if e is not None}
-    return slopes(task, optimizer, widths=widths, seeds=seeds, steps=STEPS, values=values)
+    return slopes(training, observed, widths=widths, seeds=seeds, values=values)
 
 
 READ = {

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 from perceptrons import HALF, network, text
-from sympy import Rational, Symbol
+from sympy import Rational, S, Symbol
 
 from tpsym.errors import NOWHERE
 from tpsym.polyhedra.conditions import evaluate
 from tpsym.scaling.check import checked
 from tpsym.simulate.slopes import slopes
-from tpsym.simulate.training import Task
 from tpsym.transform.optimizers import Optimizer, Rule
+from tpsym.transform.training import MSE, Training
 
 F = Fraction
 QUANTITIES = ("h[1](x)", "h[2](x)", "f(x)")
@@ -58,10 +58,10 @@ def test_findings_and_frozen_updates_at_finite_width(
     symbols = {context.nodes[s]: s for s in context.nodes}
     base = context.base
     seen = tuple((k, symbols[nodes[k]], None if k == "f(x)" else base) for k in QUANTITIES)
-    task = Task(context, (value,), (1.0,), "mse", seen)
+    training = Training(context, (value,), (S.One,), MSE, optimizer, 2)
     given = {Symbol("d", positive=True, integer=True): 4.0}
     data, widths = {"x": [0.7, -0.4, 1.1, 0.2]}, (128, 256, 512, 1024, 2048)
-    table = slopes(task, optimizer, widths=widths, seeds=4, steps=2, values=given, data=data)
+    table = slopes(training, seen, widths=widths, seeds=4, values=given, data=data)
     for finding in result.findings:
         slope = table.find(finding.what, "change" if finding.step else "size", finding.step)
         assert slope.exponent == pytest.approx(float(finding.exponent), abs=0.12), finding

@@ -21,7 +21,7 @@ from random_networks import (
     network,
     parameter,
 )
-from sympy import Expr, Integer
+from sympy import Expr, Integer, S
 
 import tpsym
 from tpsym.errors import NOWHERE
@@ -34,9 +34,10 @@ from tpsym.results.exponents import analyse, maximal_update
 from tpsym.scaling.regimes import Scaling
 from tpsym.scaling.training import Constraint
 from tpsym.simulate.slopes import Slope, slopes
-from tpsym.simulate.training import Task, prepare_training, run_training
+from tpsym.simulate.training import prepare_training, run_training
 from tpsym.syntax.parse import parse_expression
 from tpsym.transform.optimizers import Optimizer, Rule
+from tpsym.transform.training import CONSTANT, Training
 
 WIDTHS = (64, 128, 256, 512, 1024)
 RUNS: dict[Rule, tuple[int, ...]] = {
@@ -123,10 +124,10 @@ def growth(scaling: Scaling, point: Point, constraint: Constraint) -> list[Slope
     """The slopes of what a constraint is about, in the steps that it is about."""
     context = scaling.run.setting.context
     observed = (("it", constraint.what, dimension_of(context, constraint.what)),)
-    task = Task(context, scaling.run.setting.outputs, (0.0,), "constant", observed)
+    training = Training(context, scaling.run.setting.outputs, (S.Zero,), CONSTANT, scaling.optimizer, 3)
     whole = numbered(point, scaling)
     values = {s: float(whole[s.name]) for s in context.parameters} | {parameter(context, "eta"): 0.7}
-    table = slopes(task, scaling.optimizer, widths=WIDTHS, seeds=6, steps=3, values=values)
+    table = slopes(training, observed, widths=WIDTHS, seeds=6, values=values)
     if constraint.when == "initialisation":
         return [table.find("it", "size", 0)]
     return [table.find("it", "change", t) for t in (1, 2, 3)]
@@ -237,11 +238,11 @@ def medians(texts: tuple[str, ...], *, widths: tuple[int, ...], seeds: int) -> I
     """The slopes of medians of absolute values."""
     context, scaling = means()
     observed = tuple((t, expression(t), None) for t in texts)
-    task = Task(context, scaling.run.setting.outputs, (0.0,), "constant", observed)
+    training = Training(context, scaling.run.setting.outputs, (S.Zero,), CONSTANT, Optimizer("sgd"), 0)
     sizes = []
     for n in widths:
-        ready = prepare_training(task, Optimizer("sgd"), n=n, values={})
-        runs = [run_training(ready, seed=s, steps=0).values for s in range(seeds)]
+        ready = prepare_training(training, n=n, values={}, observed=observed)
+        runs = [run_training(ready, seed=s).values for s in range(seeds)]
         sizes.append([np.median([abs(float(run[t][0])) for run in runs]) for t in texts])
     fits = np.polyfit(np.log2(widths), np.log2(sizes), 1)[0]
     yield from zip(texts, map(float, fits), strict=True)

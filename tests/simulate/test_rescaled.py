@@ -11,10 +11,11 @@ from sympy import Rational
 
 import tpsym
 from tpsym.program.evaluate import evaluate
-from tpsym.simulate.train_arrays import Rescaled
-from tpsym.simulate.training import Task, Trace, train
+from tpsym.simulate.training import Trace, train
 from tpsym.syntax.parse import parse_expression
 from tpsym.transform.optimizers import Optimizer
+from tpsym.transform.trainable import Rescaled
+from tpsym.transform.training import MSE, Training
 
 TEXT = """width n
 dim d = 3
@@ -42,8 +43,8 @@ def trained(text: str, optimizer: Optimizer, rescaled: dict[str, Rescaled] | Non
     limit, context.limit = context.limit, None
     outcome: Any = evaluate(context, parse_expression("f(x)"), context.scope)
     context.limit = limit
-    task = Task(context, (outcome.expr,), (0.7,), "mse", (("f", outcome.expr, None),))
-    return train(task, optimizer, n=16, seed=3, steps=3, values={}, rescaled=rescaled or {})
+    training = Training(context, (outcome.expr,), (Rational(7, 10),), MSE, optimizer, 3)
+    return train(training, n=16, seed=3, values={}, rescaled=rescaled or {})
 
 
 @pytest.mark.parametrize("rule", OPTIMIZERS)

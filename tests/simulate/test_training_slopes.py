@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,10 @@ from tpsym.program.evaluate import evaluate
 from tpsym.program.scope import Context
 from tpsym.program.values import VectorValue
 from tpsym.simulate.slopes import SlopeTable, fitted, measured, slopes
-from tpsym.simulate.training import Task, Trace, train
+from tpsym.simulate.training import Observed, Trace, train
 from tpsym.syntax.parse import parse_expression
 from tpsym.transform.optimizers import Optimizer
+from tpsym.transform.training import CONSTANT, MSE, Loss, Training
 
 NETWORK = """width n
 dim d = 4
@@ -38,7 +40,9 @@ N = Symbol("n", positive=True)
 FIRST, SECOND, OUTPUT = "f.h[1](x)", "f.h[2](x)", "f(x)"
 
 
-def task_of(text: str, output: str, target: float, loss: Any, observed: tuple[str, ...]) -> Task:
+def training_of(
+    text: str, output: str, target: int, loss: Loss, optimizer: Optimizer, steps: int, observed: tuple[str, ...] = ()
+) -> tuple[Training, Observed]:
     context = tpsym.parse(text).model.context
     context.limit = None
 
@@ -48,7 +52,7 @@ def task_of(text: str, output: str, target: float, loss: Any, observed: tuple[st
     expr = value(output).expr
     seen = [(label, value(label)) for label in observed]
     followed = tuple((k, v.expr, v.dimension if isinstance(v, VectorValue) else None) for k, v in seen)
-    return Task(context, (expr,), (target,), loss, followed)
+    return Training(context, (expr,), (S(target),), loss, optimizer, steps), followed
 
 
 def parameter(context: Context, name: str) -> Symbol:
@@ -59,12 +63,14 @@ def table(
     rule: Any, exponents: Mapping[str, tuple[float, float, float]], *, widths: tuple[int, ...], seeds: int, steps: int
 ) -> SlopeTable:
     """The slopes of the network in a parametrization, with learning rates n^-c and error signal 1."""
-    task = task_of(NETWORK, "f(x)", 0.0, "constant", (FIRST, SECOND, OUTPUT))
-    values = {parameter(task.context, f"{k}[{i + 1}]"): e for k in "abc" for i, e in enumerate(exponents[k])}
-    eta = parameter(task.context, "eta")
-    rates: dict[str, Expr] = {f"w[{i}]": eta * N ** -parameter(task.context, f"c[{i}]") for i in (1, 2, 3)}
-    optimizer = Optimizer(rule, rates=rates)
-    return slopes(task, optimizer, widths=widths, seeds=seeds, steps=steps, values={**values, eta: 0.5})
+    optimizer = Optimizer(rule)
+    training, observed = training_of(NETWORK, "f(x)", 0, CONSTANT, optimizer, steps, (FIRST, SECOND, OUTPUT))
+    context = training.context
+    values = {parameter(context, f"{k}[{i + 1}]"): e for k in "abc" for i, e in enumerate(exponents[k])}
+    eta = parameter(context, "eta")
+    rates: dict[str, Expr] = {f"w[{i}]": eta * N ** -parameter(context, f"c[{i}]") for i in (1, 2, 3)}
+    training = replace(training, optimizer=replace(optimizer, rates=rates))
+    return slopes(training, observed, widths=widths, seeds=seeds, values={**values, eta: 0.5})
 
 
 PARAMETRIZATIONS = {
@@ -114,9 +120,8 @@ POINT = "input x: (3) = [1, 1/2, 1/4]\n"
 
 
 def outputs(text: str, rates: Mapping[str, Expr], *, n: int, seeds: int, steps: int) -> Any:
-    task = task_of(text, "f(x)", 1.0, "mse", ())
-    optimizer = Optimizer("sgd", rates=rates)
-    return np.array([train(task, optimizer, n=n, seed=s, steps=steps, values={}).outputs[:, 0] for s in range(seeds)])
+    training, _ = training_of(text, "f(x)", 1, MSE, Optimizer("sgd", rates=rates), steps)
+    return np.array([train(training, n=n, seed=s, values={}).outputs[:, 0] for s in range(seeds)])
 
 
 def test_a_linear_network_with_mean_field_rates_reaches_its_limit() -> None:
@@ -168,12 +173,11 @@ def test_fit_and_its_error() -> None:
 def test_what_does_not_move_has_no_slope() -> None:
     """Nothing at all, less than rounding, or without bound: a reason instead of a number."""
     text = "width n\nparam eta: positive\nweight u: (n) ~ N(0, 1)\nrandom g: (n) ~ N(0, 1)\nq = mean(u*u*u*u)\n"
-    task = task_of(text, "q", 0.0, "mse", ("g", "u"))
-    eta = parameter(task.context, "eta")
-    optimizer = Optimizer("sgd", rate=eta * N)
+    eta = Symbol("eta", positive=True)
+    training, observed = training_of(text, "q", 0, MSE, Optimizer("sgd", rate=eta * N), 1, ("g", "u"))
 
     def found(rate: float, label: str, steps: int = 1) -> Any:
-        result = slopes(task, optimizer, widths=(32, 64), seeds=3, steps=steps, values={eta: rate})
+        result = slopes(replace(training, steps=steps), observed, widths=(32, 64), seeds=3, values={eta: rate})
         return result.find(label, "change", steps)
 
     assert (found(0.01, "g").exponent, found(0.01, "g").problem) == (None, "zero")
@@ -185,7 +189,7 @@ def test_what_does_not_move_has_no_slope() -> None:
 
 def test_sizes_changes_and_moves_of_a_run() -> None:
     x = [np.array([3.0, 4.0]), np.array([3.0, 5.0]), np.array([3.0, 4.0])]
-    trace = Trace(2, {"x": tuple(x)}, np.zeros((3, 1)))
+    trace = Trace(2, {"x": tuple(x)}, np.zeros((3, 1)), np.zeros(3))
     got = {key: size for key, (size, _) in measured(trace)}
     half = np.sqrt(0.5)
     assert got[("x", "size", 0)] == pytest.approx(np.sqrt(12.5))
@@ -196,15 +200,17 @@ def test_sizes_changes_and_moves_of_a_run() -> None:
 
 
 def test_too_few_widths_or_seeds() -> None:
-    task = task_of("width n\nweight u: (n) ~ N(0, 1)\nq = mean(u*u)\n", "q", 0.0, "mse", ("u",))
+    text = "width n\nweight u: (n) ~ N(0, 1)\nq = mean(u*u)\n"
+    training, observed = training_of(text, "q", 0, MSE, Optimizer("sgd"), 1, ("u",))
     for widths, seeds, what in [((8, 8), 3, "two different widths"), ((8, 16), [1, 1], "one seed")]:
         with pytest.raises(TpError, match=what):
-            slopes(task, Optimizer("sgd"), widths=widths, seeds=seeds, steps=1, values={})
+            slopes(training, observed, widths=widths, seeds=seeds, values={})
 
 
 def test_progress_counts_the_work() -> None:
-    task = task_of("width n\nweight u: (n) ~ N(0, 1)\nq = mean(u*u)\n", "q", 0.0, "mse", ("u",))
+    text = "width n\nweight u: (n) ~ N(0, 1)\nq = mean(u*u)\n"
+    training, observed = training_of(text, "q", 0, MSE, Optimizer("sgd", rate=sp.Rational(1, 9)), 1, ("u",))
     seen: list[tuple[int, int]] = []
-    slopes(task, Optimizer("sgd", rate=sp.Rational(1, 9)), widths=(2, 4), seeds=2, steps=1, values={},
+    slopes(training, observed, widths=(2, 4), seeds=2, values={},
            progress=lambda done, total: seen.append((done, total)))
     assert seen == [(4, 40), (8, 40), (24, 40), (40, 40)]

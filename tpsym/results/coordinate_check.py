@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Literal
 
-from sympy import Expr, Pow, Rational, Symbol
+from sympy import Expr, Pow, Rational, S, Symbol
 
 from tpsym.errors import NOWHERE, Span, TpError, fail
 from tpsym.functions import NONLINEARITIES, delta
@@ -30,9 +31,10 @@ from tpsym.scaling.training import Run, When
 from tpsym.simulate.payload import compile_payload
 from tpsym.simulate.progress import Progress
 from tpsym.simulate.slopes import Kind, Slope, SlopeTable, slopes
-from tpsym.simulate.train_arrays import Functions, Rescaled
-from tpsym.simulate.training import Loss, Task
+from tpsym.simulate.train_arrays import Functions
 from tpsym.transform.optimizers import Optimizer
+from tpsym.transform.trainable import Rescaled
+from tpsym.transform.training import CONSTANT, MSE, XENT, Loss, Training
 
 TOLERANCE = 0.15
 """A slope this far from its exponent, beyond its own error, still agrees with it: finite widths bend slopes."""
@@ -44,6 +46,9 @@ NOISY = 0.15
 
 FROZEN = -1000
 """The exponent of a learning rate with which nothing moves."""
+
+LossName = Literal["logistic", "mse", "constant"]
+LOSSES: Mapping[LossName, Loss] = MappingProxyType({"logistic": XENT, "mse": MSE, "constant": CONSTANT})
 
 Agreement = Literal["agrees", "larger", "smaller", "too noisy", "no slope", "not derived"]
 
@@ -88,7 +93,7 @@ def coordinate_check(
     widths: Sequence[int] = (64, 128, 256, 512),
     seeds: int = 8,
     steps: int = 3,
-    loss: Loss = "logistic",
+    loss: LossName = "logistic",
     nonlinearity: str = "tanh",
     progress: Progress | None = None,
 ) -> CoordinateCheck:
@@ -100,6 +105,8 @@ def coordinate_check(
     Raises:
         TpError: as :func:`tpsym.results.exponents.analyse` and :func:`tpsym.simulate.slopes.slopes`.
     """
+    if loss not in LOSSES:
+        raise fail("bad-option", f"the loss {loss!r} is unknown", expected=" or ".join(LOSSES))
     span = function.definition.name.span
     target = output(context, function, span)
     if parametrization is None and context.parametrization == "mup":
@@ -114,9 +121,9 @@ def coordinate_check(
     if parametrization == "mup":
         optimizer = _maximal(context, target, optimizer)
     quantities = _quantities(scaling, target)
-    task = Task(context, (target,), (1.0,), loss, quantities)
+    training = Training(context, (target,), (S.One,), LOSSES[loss], optimizer, steps)
     broken = _broken(scaling, point)
-    found = slopes(task, optimizer, widths=widths, seeds=seeds, steps=steps, values={}, rescaled=rescaled,
+    found = slopes(training, quantities, widths=widths, seeds=seeds, values={}, rescaled=rescaled,
                    functions=functions(context, nonlinearity), progress=progress)
     kinds: tuple[Kind, ...] = ("size", "change")
     lines = []

@@ -17,17 +17,10 @@ from sympy import Symbol
 from tpsym.errors import fail
 from tpsym.simulate.payload import Array
 from tpsym.simulate.progress import Progress
-from tpsym.simulate.train_arrays import Functions, Parametrization
-from tpsym.simulate.training import (
-    AS_DECLARED,
-    NO_DATA,
-    NO_FUNCTIONS,
-    Task,
-    Trace,
-    prepare_training,
-    run_training,
-)
-from tpsym.transform.optimizers import Optimizer
+from tpsym.simulate.train_arrays import Functions
+from tpsym.simulate.training import NO_DATA, NO_FUNCTIONS, Observed, Trace, prepare_training, run_training
+from tpsym.transform.trainable import AS_DECLARED, Parametrization
+from tpsym.transform.training import Training
 
 Kind = Literal["size", "change", "move"]
 """The quantity itself, its change since initialisation, or its change in the last step."""
@@ -59,7 +52,7 @@ class Slope:
 
 @dataclass(frozen=True, slots=True)
 class SlopeTable:
-    """The slopes of a task; by label there are the sizes at steps 0, 1, …, changes and moves at steps 1, 2, …"""
+    """The slopes of what is observed: by label the sizes at steps 0, 1, …, changes and moves at steps 1, 2, …"""
 
     slopes: tuple[Slope, ...]
     widths: tuple[int, ...]
@@ -74,12 +67,11 @@ class SlopeTable:
 
 
 def slopes(
-    task: Task,
-    optimizer: Optimizer,
+    training: Training,
+    observed: Observed,
     *,
     widths: Sequence[int],
     seeds: int | Sequence[int],
-    steps: int,
     values: Mapping[Symbol, float],
     functions: Functions = NO_FUNCTIONS,
     data: Mapping[str, Sequence[float]] = NO_DATA,
@@ -100,11 +92,11 @@ def slopes(
     total, done = sum(n**2 for n in sizes) * len(numbers), 0
     rows: list[list[dict[tuple[str, Kind, int], tuple[float, Problem]]]] = []
     for n in sizes:
-        ready = prepare_training(task, optimizer, n=n, values=values, functions=functions, data=data,
-                                 rescaled=rescaled)
+        ready = prepare_training(training, n=n, values=values, observed=observed, functions=functions,
+                                 data=data, rescaled=rescaled)
         rows.append([])
         for seed in numbers:
-            rows[-1].append(dict(measured(run_training(ready, seed=seed, steps=steps))))
+            rows[-1].append(dict(measured(run_training(ready, seed=seed))))
             done += n**2
             if progress is not None:
                 progress(done, total)

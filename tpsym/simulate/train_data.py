@@ -9,9 +9,10 @@ from sympy import Expr, Symbol
 
 from tpsym.errors import fail
 from tpsym.program.scope import Context
-from tpsym.program.values import Data, Family, Finite, Value
+from tpsym.program.values import Data, Finite
 from tpsym.simulate.draws import EIGENVALUE_TOLERANCE, Stream
 from tpsym.simulate.payload import Array, compile_payload
+from tpsym.transform.trainable import outermost
 
 DEFAULT_SIZE = 8
 """Numbers in a data point that the program gives no size."""
@@ -30,7 +31,7 @@ def data_points(
     Raises:
         TpError: ``bad-data`` for numbers that do not fit, ``no-value`` for one that is missing.
     """
-    sizes = {name: value.size for name, value in declarations(context).items() if isinstance(value, Data)}
+    sizes = {name: value.size for name, value in outermost(context).items() if isinstance(value, Data)}
     unknown = sorted(set(given) - set(sizes))
     if unknown:
         raise fail("bad-data", f"the program has no data called {', '.join(unknown)}", expected=", ".join(sizes))
@@ -48,21 +49,10 @@ def data_points(
     return found
 
 
-def declarations(context: Context) -> dict[str, Value]:
-    """What the outermost names of a program stand for, members of families by name and index."""
-    found: dict[str, Value] = {}
-    for name, value in context.scope.names.items():
-        if isinstance(value, Family):
-            found |= {f"{name}[{', '.join(map(str, keys))}]": member for keys, member in value.members.items()}
-        else:
-            found[name] = value
-    return found
-
-
 def data_values(context: Context, points: Mapping[str, Array]) -> dict[Symbol, float]:
     """The inner products that the program mentions, and the sizes of data."""
     found = {symbol: float(points[a] @ points[b]) for (a, b), symbol in context.grams.items()}
-    for name, value in declarations(context).items():
+    for name, value in outermost(context).items():
         if isinstance(value, Data) and isinstance(value.size.size, Symbol):
             found[value.size.size] = float(len(points[name]))
     return found

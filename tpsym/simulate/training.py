@@ -1,18 +1,15 @@
 r"""Training at finite width: the arrays of a program moved by an optimizer, and how far coordinates move.
 
-The gradients are those of the backward pass as a program, the updates are dense arrays, and nothing is known of
-limits. With B training examples the loss is :math:`\frac1B\sum_i \ell(f_i, y_i)`, always the full batch.
+The gradients are those of the backward pass as a program, the updates are of arrays, and nothing is known of limits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, get_args
 
 import numpy as np
-from scipy import special
 from sympy import Expr, Symbol
 
 from tpsym.errors import fail
@@ -23,7 +20,6 @@ from tpsym.simulate.finite_width import Plan, Seed, execute, initial, prepare
 from tpsym.simulate.payload import Array
 from tpsym.simulate.train_arrays import (
     Functions,
-    Parametrization,
     Reading,
     State,
     TrainedArray,
@@ -32,52 +28,40 @@ from tpsym.simulate.train_arrays import (
     start,
     trained_arrays,
 )
+from tpsym.simulate.train_checks import check_training
 from tpsym.simulate.train_data import data_points, data_values
+from tpsym.simulate.train_losses import NumericLoss, numeric_loss
 from tpsym.simulate.train_rules import Settings
 from tpsym.transform.backward import backward
 from tpsym.transform.optimizers import Optimizer
+from tpsym.transform.trainable import AS_DECLARED, Parametrization
+from tpsym.transform.training import XENT, Training
 
-Loss = Literal["mse", "logistic", "constant"]
-r"""``mse`` :math:`\tfrac12(f-y)^2`, ``logistic`` :math:`\log(1+e^{-yf})` with y = ±1, ``constant`` f itself, whose
-error signal is 1."""
+Observed = Sequence[tuple[str, Expr, Dimension | None]]
+"""What to look at in a run: labels, expressions over nodes, and the dimension of a vector or ``None`` of a scalar."""
 
 NO_FUNCTIONS: Functions = MappingProxyType({})
-AS_DECLARED: Parametrization = MappingProxyType({})
 NO_DATA: Mapping[str, Sequence[float]] = MappingProxyType({})
 
-SETTINGS: Mapping[str, frozenset[str]] = MappingProxyType({
-    "sgd": frozenset({"momentum", "decay"}),
-    "signsgd": frozenset({"decay"}),
-    "adam": frozenset({"beta1", "beta2", "eps", "decay"}),
-    "adagrad": frozenset({"eps"}),
-    "adafactor": frozenset({"beta1", "beta2", "eps", "decay"}),
-    "muon": frozenset({"momentum", "decay"}),
-})
-"""What each rule has besides its learning rate."""
-PARAMETRIZATIONS = ("standard", "ntk")
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A network in training: ``outputs`` by example, ``loss`` their mean loss, ``values`` by label."""
 
-@dataclass(frozen=True)
-class Task:
-    """What to train: ``outputs`` are scalars of the program, one by training example, ``targets`` their labels.
-
-    ``observed`` are labels, expressions over nodes, and the dimension of a vector or ``None`` of a scalar.
-    """
-
-    context: Context
-    outputs: tuple[Expr, ...]
-    targets: tuple[float, ...]
-    loss: Loss
-    observed: tuple[tuple[str, Expr, Dimension | None], ...] = ()
+    outputs: Array
+    loss: float
+    values: Mapping[str, Array]
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A run: ``values`` by label and step (0 is initialisation), ``outputs`` by step and training example."""
+    """A run: ``values`` by label and step (0 is initialisation), ``outputs`` by step and training example, ``losses``
+    by step, means over all examples."""
 
     n: int
     values: Mapping[str, tuple[Array, ...]]
     outputs: Array
+    losses: Array
 
     def size(self, label: str, step: int = 0) -> float:
         """The root mean square of a quantity."""
@@ -100,109 +84,123 @@ def rms(x: Array) -> float:
 
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
-    """A task made ready at one width; one serves any number of seeds."""
+    """Training made ready at one width; one serves any number of seeds."""
 
-    task: Task
+    training: Training
     plan: Plan
     outputs: tuple[Reading, ...]
+    targets: Array
+    loss: NumericLoss
     observed: tuple[tuple[str, Reading], ...]
     arrays: tuple[tuple[TrainedArray, Settings], ...]
     points: Mapping[str, Array]
 
 
 def train(
-    task: Task,
-    optimizer: Optimizer,
+    training: Training,
     *,
     n: int,
     seed: Seed,
-    steps: int,
     values: Mapping[Symbol, float],
+    observed: Observed = (),
     functions: Functions = NO_FUNCTIONS,
     data: Mapping[str, Sequence[float]] = NO_DATA,
     rescaled: Parametrization = AS_DECLARED,
 ) -> Trace:
-    """One run of ``steps`` updates at base width n.
+    """One run at base width n.
 
-    ``values`` gives the parameters that have no default, those in the rates of the optimizer too, and may give
-    inner products of data; ``data`` gives data points by name (see
-    :func:`~tpsym.simulate.train_data.data_points`), ``functions`` the unknown functions and their derivatives,
-    ``rescaled`` another parametrisation. The same (seed, n) draws the same initial arrays. Where a size n·ratio is no
-    whole number, it is rounded but the ratios in the program are not, and gradients are off by that factor.
+    ``values`` gives the parameters that have no default, those in rates, targets and loss too, and may give inner
+    products of data; ``data`` gives data points by name (see :func:`~tpsym.simulate.train_data.data_points`),
+    ``functions`` the unknown functions and their derivatives, ``rescaled`` another parametrisation. The same (seed, n)
+    draws the same initial arrays. Where a size n·ratio is no whole number, it is rounded but the ratios in the
+    program are not, and gradients are off by that factor.
 
     Raises:
-        TpError: as :func:`~tpsym.simulate.finite_width.run`; ``bad-option`` for a task or optimizer that makes no
-            sense, ``bad-data``, ``symbolic-depth``.
+        TpError: as :func:`~tpsym.simulate.finite_width.run`; ``bad-option`` for training that makes no sense,
+            ``bad-data``, ``symbolic-depth``.
     """
-    ready = prepare_training(task, optimizer, n=n, values=values, functions=functions, data=data,
+    ready = prepare_training(training, n=n, values=values, observed=observed, functions=functions, data=data,
                              rescaled=rescaled)
-    return run_training(ready, seed=seed, steps=steps)
+    return run_training(ready, seed=seed)
 
 
 def prepare_training(
-    task: Task,
-    optimizer: Optimizer,
+    training: Training,
     *,
     n: int,
     values: Mapping[Symbol, float],
+    observed: Observed = (),
     functions: Functions = NO_FUNCTIONS,
     data: Mapping[str, Sequence[float]] = NO_DATA,
     rescaled: Parametrization = AS_DECLARED,
 ) -> TrainingPlan:
     """Everything about :func:`train` that is not random. The program grows by the backward passes."""
-    _check(task, optimizer, rescaled)
-    context = task.context
-    gradients = [backward(context, output) for output in task.outputs]
+    check_training(training, [label for label, *_ in observed], rescaled)
+    context = training.context
+    gradients = [backward(context, output) for output in training.outputs]
     arrays = trained_arrays(context, gradients, functions, rescaled)
-    outputs = tuple(reading(context, output, None, functions) for output in task.outputs)
-    observed = tuple((label, reading(context, e, dimension, functions)) for label, e, dimension in task.observed)
+    outputs = tuple(reading(context, output, None, functions) for output in training.outputs)
+    seen = tuple((label, reading(context, e, dimension, functions)) for label, e, dimension in observed)
     settled = _with_defaults(context, {**values, context.n: n})
     points = data_points(context, settled, data)
     known = {**settled, **data_values(context, points)}
-    readings = [*outputs, *(r for _, r in observed), *(r for a in arrays for u in a.uses for r in u.readings())]
+    readings = [*outputs, *(r for _, r in seen), *(r for a in arrays for u in a.uses for r in u.readings())]
     nodes = sorted({node for r in readings for _, node in r.nodes})
     plan = _plan(context, nodes, n, known, functions)
     for each in readings:
         _check_known(each, plan)
     used = set(plan.order)
-    kept = [a for a in arrays if used.intersection((a.trained.node, *(k for k, _ in a.points)))]
-    numbers = tuple((a, settings(optimizer, a.trained.name, plan.parameters)) for a in kept)
-    return TrainingPlan(task, plan, outputs, observed, numbers, points)
+    kept = [a for a in arrays if used.intersection((a.moves.node, *(k for k, _ in a.moves.points)))]
+    numbers = tuple((a, settings(training.optimizer, a.trained.name, plan.parameters)) for a in kept)
+    loss = numeric_loss(training.loss, plan.parameters, functions)
+    return TrainingPlan(training, plan, outputs, _targets(training, plan), loss, seen, numbers, points)
 
 
-def run_training(ready: TrainingPlan, *, seed: Seed, steps: int) -> Trace:
-    """One run of a prepared task, see :func:`train`. Values that overflow are ±inf or NaN from then on."""
-    if steps < 0:
-        raise fail("bad-option", f"{steps} is not a number of steps", expected="0 or more")
-    plan, task = ready.plan, ready.task
-    values: dict[str, list[Array]] = {label: [] for label, _ in ready.observed}
-    outputs = []
-    with np.errstate(all="ignore"):
-        fixed, states = initial_arrays(ready, seed)
-        for step in range(steps + 1):
-            given = dict(fixed)
-            for state in states:
-                given |= state.given(ready.points)
-            live = execute(plan, seed=seed, given=given)
-            outputs.append([float(output(plan, live)) for output in ready.outputs])
-            for label, quantity in ready.observed:
-                values[label].append(quantity(plan, live))
+def run_training(ready: TrainingPlan, *, seed: Seed) -> Trace:
+    """One run of prepared training, see :func:`train`. Values that overflow are ±inf or NaN from then on."""
+    found = list(snapshots(ready, seed=seed))
+    values = {label: tuple(s.values[label] for s in found) for label, _ in ready.observed}
+    return Trace(ready.plan.n, values, np.array([s.outputs for s in found]), np.array([s.loss for s in found]))
+
+
+def snapshots(ready: TrainingPlan, *, seed: Seed) -> Iterator[Snapshot]:
+    """A run of prepared training, a network at a time: before training and after each step."""
+    plan, steps = ready.plan, ready.training.steps
+    fixed, states = initial_arrays(ready, seed)
+    for step in range(steps + 1):
+        with np.errstate(all="ignore"):
+            live = forward(ready, seed, fixed, states)
+            outputs = np.array([float(output(plan, live)) for output in ready.outputs])
+            loss = float(np.mean(ready.loss.losses(outputs, ready.targets)))
+            found = Snapshot(outputs, loss, {label: quantity(plan, live) for label, quantity in ready.observed})
             if step < steps:
-                signals = error_signals(task.loss, np.array(outputs[-1]), np.array(task.targets))
-                states = [s.step(s.gradient(plan, live, signals, ready.points)) for s in states]
-    return Trace(plan.n, {label: tuple(found) for label, found in values.items()}, np.array(outputs))
+                errors = error_signals(ready, outputs, step)
+                states = [s.step(s.gradient(plan, live, errors, ready.points)) for s in states]
+        yield found
 
 
-def error_signals(loss: Loss, outputs: Array, targets: Array) -> Array:
-    """The derivatives of the loss of each example by its output."""
-    found: Array
-    match loss:
-        case "mse":
-            found = outputs - targets
-        case "logistic":
-            found = -targets * special.expit(-targets * outputs)
-        case "constant":
-            found = np.ones_like(outputs)
+def forward(
+    ready: TrainingPlan, seed: Seed, fixed: Mapping[int, Array | float], states: Sequence[State]
+) -> Mapping[int, Array | float]:
+    """What is needed of the program and its backward passes, the arrays being as they are."""
+    given = dict(fixed)
+    for state in states:
+        given |= state.given(ready.points)
+    return execute(ready.plan, seed=seed, given=given)
+
+
+def error_signals(ready: TrainingPlan, outputs: Array, step: int) -> dict[int, float]:
+    """The derivatives of the mean loss of a batch by its outputs."""
+    batch = ready.training.batch(step)
+    signals = ready.loss.signals(outputs, ready.targets)
+    return {i: list(batch).count(i) * float(signals[i]) / len(batch) for i in dict.fromkeys(batch)}
+
+
+def _targets(training: Training, plan: Plan) -> Array:
+    found = np.array([number(target, plan.parameters, "a target") for target in training.targets])
+    if training.loss == XENT and not set(found) <= {1.0, -1.0}:
+        written = ", ".join(f"{y:g}" for y in found)
+        raise fail("bad-option", f"logistic loss with the targets {written}", expected="labels 1 and -1")
     return found
 
 
@@ -233,15 +231,15 @@ def settings(optimizer: Optimizer, array: str, parameters: Mapping[str, float]) 
 def initial_arrays(ready: TrainingPlan, seed: Seed) -> tuple[dict[int, Array | float], list[State]]:
     """The arrays that stay as drawn, and those that will move."""
     plan = ready.plan
-    inside = {k for array, _ in ready.arrays for k, _ in array.points}
+    inside = {k for array, _ in ready.arrays for k, _ in array.moves.points}
     drawn = initial(plan, [k for k in plan.order if k not in inside], seed=seed)
-    standardised = ready.task.context.parametrization == "ntk"
+    standardised = ready.training.context.parametrization == "ntk"
     found = [
         start(array, numbers, plan, drawn, ready.points, seed=seed, standardised=standardised)
         for array, numbers in ready.arrays
     ]
     states = [state for state in found if state is not None]
-    moved = {state.array.trained.node for state in states}
+    moved = {state.array.moves.node for state in states}
     return {k: value for k, value in drawn.items() if k not in moved}, states
 
 
@@ -274,28 +272,3 @@ def _check_known(quantity: Reading, plan: Plan) -> None:
             "no-value", f"{', '.join(missing)} must have a value to train",
             fix="give the parameter a default or pass its value",
         )
-
-
-def _check(task: Task, optimizer: Optimizer, rescaled: Parametrization) -> None:
-    if not task.outputs or len(task.outputs) != len(task.targets):
-        what = f"{len(task.outputs)} outputs and {len(task.targets)} targets"
-        raise fail("bad-option", what, expected="one target for each training example, at least one")
-    if task.loss not in get_args(Loss):
-        raise fail("bad-option", f"the loss {task.loss!r} is unknown", expected=" or ".join(get_args(Loss)))
-    if task.loss == "logistic" and not set(task.targets) <= {1, -1}:
-        raise fail("bad-option", f"logistic loss with the targets {task.targets}", expected="labels 1 and -1")
-    labels = [label for label, *_ in task.observed]
-    if twice := sorted({label for label in labels if labels.count(label) > 1}):
-        raise fail("bad-option", f"two quantities are called {twice[0]}")
-    declared = [t.name for t in task.context.trained if t.name not in rescaled]
-    if declared and task.context.parametrization not in PARAMETRIZATIONS:
-        raise fail("not-available", f"training with parametrization {task.context.parametrization}")
-    given = {
-        "momentum": optimizer.momentum, "beta1": optimizer.beta1, "beta2": optimizer.beta2,
-        "eps": optimizer.eps, "decay": optimizer.decay,
-    }
-    wrong = [name for name, value in given.items() if value != 0 and name not in SETTINGS[optimizer.rule]]
-    wrong += ["eps"] if optimizer.epsilons and "eps" not in SETTINGS[optimizer.rule] else []
-    wrong += ["decay"] if optimizer.decays and "decay" not in SETTINGS[optimizer.rule] else []
-    if wrong:
-        raise fail("bad-option", f"{optimizer.rule} has no {wrong[0]}")
