@@ -80,7 +80,7 @@ def _larger(inner: st.SearchStrategy) -> st.SearchStrategy:
         st.builds(tree.Index, inner, tuples(inner, 1), span=span),
         st.builds(tree.Attribute, inner, st.sampled_from(("T", "h", "input", "in")), span=span),
         st.builds(tree.Expectation, inner, span=span),
-        st.builds(tree.Comprehension, st.sampled_from(("sum", "mean")), inner, clauses(inner, 1), span=span),
+        st.builds(tree.Comprehension, st.sampled_from(("sum", "mean", "list")), inner, clauses(inner, 1), span=span),
         st.builds(tree.ListLiteral, tuples(inner), span=span),
         st.builds(tree.TupleLiteral, tuples(inner), span=span),
         st.builds(tree.TableLiteral, tuples(st.tuples(inner, inner)), span=span),

@@ -20,7 +20,9 @@ from tpsym.program.values import (
     Member,
     Operator,
     RowLetter,
+    Snapshot,
     Theory,
+    Trajectory,
     Unavailable,
     Value,
     VectorValue,
@@ -46,6 +48,8 @@ def index(context: Context, node: tree.Index, scope: Scope) -> Value:
             return member(base, keys, place)
         case Member(indices=None):
             return Member(base.function, base.name, keys, place)
+        case Trajectory():
+            return snapshot(context, base, keys, place)
         case Macro():
             return expand_or_bind(context, base, keys, node.span)
         case ListValue(items=items):
@@ -63,6 +67,19 @@ def index(context: Context, node: tree.Index, scope: Scope) -> Value:
     if isinstance(base, Function):
         fix = f"name an inner value: {base.name}.h[{', '.join(map(str, keys))}]"
     raise fail("not-indexed", f"{name} is {describe(base)} and takes no index", node.span, fix=fix)
+
+
+def snapshot(context: Context, training: Trajectory, keys: tuple[Key, ...], span: Span) -> Snapshot:
+    """``F[k]``."""
+    network = training.statement.network
+    function = evaluate(context, network, training.scope)
+    if not isinstance(function, Function):
+        what = f"train needs a network, this is {describe(function)}"
+        raise context.in_file(fail("function-expected", what, network.span))
+    if len(keys) != 1 or not isinstance(keys[0], int) or keys[0] < 0:
+        what = f"{training.name}[{', '.join(map(str, keys))}] is no step of a training"
+        raise fail("index-out-of-range", what, span, expected="a number of steps: 0, 1, 2, …")
+    return Snapshot(training, keys[0], function.definition)
 
 
 def member(family: Family, keys: tuple[Key, ...], span: Span) -> Value:
@@ -107,19 +124,21 @@ def attribute(context: Context, node: tree.Attribute, scope: Scope) -> Value:
         case VectorValue(), "T":
             one = sp.S.One
             return Operator(((one, (RowLetter(base.expr),)),), Finite("1", one), base.dimension)
-        case Function(), name:
+        case Function() | Snapshot(), name:
             if name not in assigned_names(base.definition.body):
                 raise unknown_member(base, node)
             return Member(base, name, None, node.span)
     fix = None
-    if isinstance(base, Operator | VectorValue) and node.name.lower() in ("t", "tr", "transpose"):
+    if isinstance(base, Trajectory):
+        fix = f"pick a step: {base.name}[1].{node.text or node.name}"
+    elif isinstance(base, Operator | VectorValue) and node.name.lower() in ("t", "tr", "transpose"):
         fix = "write .T for the transpose"
     elif isinstance(node.base, tree.Call) and isinstance(node.base.function, tree.Name):
         fix = f"the argument comes last: {node.base.function.text}.{node.text or node.name}(…)"
     raise fail("no-attribute", f"{describe(base)} has no attribute {node.text or node.name!r}", node.span, fix=fix)
 
 
-def unknown_member(function: Function, node: tree.Attribute) -> TpError:
+def unknown_member(function: Function | Snapshot, node: tree.Attribute) -> TpError:
     """The error for ``f.hh``, with what f has."""
     defined = list(dict.fromkeys(assigned_names(function.definition.body)))
     close = similar(node.name, defined)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -24,18 +25,22 @@ from tpsym.program.values import (
     Family,
     Function,
     Kernel,
+    ListValue,
     Macro,
     Member,
     Method,
     Nonlinearity,
     Operator,
     Scalar,
+    Snapshot,
+    Trajectory,
     Unavailable,
     Value,
     VectorValue,
     describe,
 )
 from tpsym.syntax import tree
+from tpsym.syntax.format import format_expression
 
 MAX_HERMITE = 100
 """Order of a Hermite polynomial, which is written out."""
@@ -73,7 +78,7 @@ def call(context: Context, node: tree.Call, scope: Scope) -> Value:
         return found
     if node.kwargs:
         raise no_named_arguments(describe_call(node), node.kwargs[0][1].span)
-    if not isinstance(function, Macro | Nonlinearity | Function | Member | Kernel):
+    if not isinstance(function, Macro | Nonlinearity | Function | Member | Snapshot | Kernel):
         raise not_callable(context, function, node)
     arguments = tuple(evaluate(context, a, scope) for a in node.args)
     match function:
@@ -83,11 +88,20 @@ def call(context: Context, node: tree.Call, scope: Scope) -> Value:
             return nonlinearity(context, function, arguments, node)
         case Function():
             return run(context, function, arguments, node.span).result(function, node.span)
-        case Member():
-            return inner_value(context, function, arguments, node.span)
-    handler = context.limit.call("$kernel") if context.limit is not None else None
-    assert handler is not None, "kernels exist on the limit side only"
-    return handler(context, node, scope)
+        case Member(function=Function() as network):
+            return inner_value(context, function, network, arguments, node.span)
+        case Kernel():
+            return on_limit_side(context, "$kernel", node)(context, node, scope)
+    return on_limit_side(context, "$trained", node)(context, node, scope)
+
+
+def on_limit_side(context: Context, name: str, node: tree.Call) -> Callable[[Context, tree.Call, Scope], Value]:
+    """What the limit side makes of a call."""
+    handler = context.limit.call(name) if context.limit is not None else None
+    if handler is None:
+        what = f"{format_expression(node.function)} is unrolled where a limit is asked for"
+        raise fail("limit-in-program", what, node.span, fix="use it in `let`, `claim` and `derive`")
+    return handler
 
 
 def describe_call(node: tree.Call) -> str:
@@ -106,6 +120,8 @@ def not_callable(context: Context, value: Value, node: tree.Call) -> TpError:
         fix = "write W @ x for the matrix product"
     elif isinstance(value, Scalar | VectorValue):
         fix = "write * to multiply"
+    elif isinstance(value, Trajectory):
+        fix = f"pick a step: {value.name}[1](…)"
     return fail("not-callable", f"{describe(value)} cannot be called", node.function.span, fix=fix)
 
 
@@ -194,6 +210,9 @@ def wrong_argument(function: Nonlinearity, value: Value, span: Span) -> TpError:
 
 def comprehension(context: Context, node: tree.Comprehension, scope: Scope) -> Value:
     """``sum(e for k in a..b)`` and ``mean(e for …)`` over finite ranges."""
+    if node.function == "list":
+        rounds = assignments(context, node.clauses, scope)
+        return ListValue(tuple(evaluate(context, node.body, inner) for inner in rounds))
     terms = [
         plain(context, evaluate(context, node.body, inner), node.body.span)
         for inner in assignments(context, node.clauses, scope)
@@ -292,9 +311,11 @@ def recursion(name: str, span: Span) -> TpError:
     )
 
 
-def inner_value(context: Context, inner: Member, arguments: tuple[Value, ...], span: Span) -> Value:
+def inner_value(
+    context: Context, inner: Member, network: Function, arguments: tuple[Value, ...], span: Span
+) -> Value:
     """``f.h[l](x)``: run f at x and read h[l]."""
-    instance = run(context, inner.function, arguments, span)
+    instance = run(context, network, arguments, span)
     value = instance.scope.names.get(inner.name)
     name = f"{inner.function.name}.{inner.name}"
     if value is None:

@@ -26,7 +26,7 @@ from tpsym.program.messages import unknown_name
 from tpsym.program.names import LATER, LIMIT_NAMES, after_return, limit_question, recursive, unresolved
 from tpsym.program.overrides import check_overrides
 from tpsym.program.scope import Context, Scope
-from tpsym.program.values import Function, Macro, Nonlinearity, Unavailable
+from tpsym.program.values import Function, Macro, Nonlinearity, Trajectory
 from tpsym.syntax import tree
 
 NOTHING: Mapping[str, Expr] = MappingProxyType({})
@@ -151,7 +151,7 @@ def declare(context: Context, statement: tree.Statement) -> None:
             context.scope.names[statement.target.name.id] = Macro(statement, context.scope)
         case tree.Train():
             fresh(context, statement.name)
-            context.scope.names[statement.name.id] = Unavailable(f"training ({statement.name.text})")
+            context.scope.names[statement.name.id] = Trajectory(statement, context.scope)
         case _:
             raise fail("misplaced", "this statement cannot stand at the top of a file", statement.span)
 

@@ -12,8 +12,6 @@ from tpsym.syntax import tree
 LATER: Mapping[str, str] = MappingProxyType({
     "spectrum": "the spectrum of a matrix",
     "exact": "an exact expectation at finite n",
-    "mse": "the loss mse",
-    "xent": "the loss xent",
 })
 """Names of the language whose meaning is not available yet."""
 

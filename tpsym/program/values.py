@@ -145,10 +145,35 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True)
+class Trajectory:
+    """``train F = f with …``: a network in training."""
+
+    statement: tree.Train
+    scope: Any = field(compare=False, hash=False)
+
+    @property
+    def name(self) -> str:
+        return self.statement.name.id
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """``F[k]``: a network after k steps of training; ``definition`` is that of the network."""
+
+    trajectory: Trajectory
+    step: int
+    definition: tree.Def = field(compare=False, hash=False)
+
+    @property
+    def name(self) -> str:
+        return f"{self.trajectory.name}[{self.step}]"
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     """``f.h[l]``: an inner value of a function, known once it is called."""
 
-    function: Function
+    function: Function | Snapshot
     name: str
     indices: tuple[Any, ...] | None
     span: Any = field(compare=False, default=None)
@@ -265,7 +290,7 @@ class Alternatives:
 
 
 Value = (
-    Scalar | VectorValue | Data | Operator | Family | Function | Member | Nonlinearity | Kernel
+    Scalar | VectorValue | Data | Operator | Family | Function | Trajectory | Snapshot | Member | Nonlinearity | Kernel
     | Theory | Method | OptimizerValue | Alternatives | GaussianLaw | Macro | Unavailable | ListValue | Condition
     | Finite | Dimension
 )
@@ -274,6 +299,8 @@ _KINDS: Mapping[type, str] = {
     Scalar: "a number",
     Data: "a data point",
     Function: "a function",
+    Trajectory: "a network in training (pick a step: F[1])",
+    Snapshot: "a trained network",
     Member: "an inner value of a function (call it on an input)",
     Nonlinearity: "a nonlinearity",
     Kernel: "a kernel (call it on two inputs)",

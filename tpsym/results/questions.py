@@ -43,6 +43,7 @@ from tpsym.results.optimizer_values import KINDS, optimizer
 from tpsym.results.reasons import NoLimit, reasons, stand_in
 from tpsym.results.recursion import Recursions
 from tpsym.results.tangent_layers import TangentLayers
+from tpsym.results.trained import ask_trained
 from tpsym.syntax import tree
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ class LimitQuestions:
             "mup": self.mup,
             **dict.fromkeys(KINDS, optimizer),
             "$kernel": self.kernel_entry,
+            "$trained": ask_trained,
         }
         return handlers.get(name)
 

@@ -83,6 +83,10 @@ class ExpressionBuilder:
     def list_(self, children: Children) -> tree.ListLiteral:
         return tree.ListLiteral(expressions(children), span=across(children))
 
+    def listing(self, children: Children) -> tree.Comprehension:
+        _, body, clauses, _ = children
+        return tree.Comprehension("list", body, clauses, span=across(children))
+
     def table(self, children: Children) -> tree.TableLiteral:
         pairs = tuple(child for child in children if not isinstance(child, Token))
         return tree.TableLiteral(pairs, span=across(children))

@@ -169,7 +169,8 @@ class Printer:
         body = inner.listed([expr.body], _start(expr), expr.body.span, lambda _: inner.show(expr.body))
         gap = self._gap(expr.body.span, expr.clauses[0].span, " ")
         closing = self._gap(expr.clauses[-1].span, Span(expr.span.end_line, 1, 1, 1), "")
-        return f"{expr.function}({body}{gap}{self.clauses(expr.clauses)}{closing})"
+        inside = f"{body}{gap}{self.clauses(expr.clauses)}{closing}"
+        return f"[{inside}]" if expr.function == "list" else f"{expr.function}({inside})"
 
     @_text.register
     def _(self, expr: tree.ListLiteral) -> str:

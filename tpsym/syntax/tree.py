@@ -102,7 +102,7 @@ class Expectation(Node):
 
 @dataclass(frozen=True, slots=True)
 class Comprehension(Node):
-    """``function(body for k in lo..hi, …)`` with ``function`` ``sum`` or ``mean``."""
+    """``function(body for k in lo..hi, …)`` with ``function`` ``sum`` or ``mean``; ``list`` is ``[body for …]``."""
 
     function: str
     body: Expr

@@ -28,12 +28,14 @@ from tpsym.program.values import (
     Region,
     Scalar,
     Theory,
+    Trajectory,
     Value,
     VectorValue,
     describe,
 )
 from tpsym.results.inputs import default_inputs
 from tpsym.results.questions import LimitQuestions, questions
+from tpsym.results.trained import training_of
 from tpsym.syntax import tree
 from tpsym.syntax.format import format_expression
 from tpsym.verify.cases import Case, cases, parts
@@ -75,7 +77,9 @@ def ask(model: Model, side: LimitQuestions, statement: tree.Statement) -> None:
     context, scope = model.context, model.context.scope
     match statement:
         case tree.Train():
-            evaluate(context, statement.name, scope)
+            trajectory = evaluate(context, statement.name, scope)
+            assert isinstance(trajectory, Trajectory)
+            training_of(context, trajectory)
         case tree.Assume():
             check_assumption(model, statement)
         case tree.Derive():
