@@ -2,82 +2,43 @@ r"""Training in the kernel regime: gradient descent on outputs with a kernel tha
 
 .. math::
     f_{t+1}(x) = f_t(x) - \sum_i K(x, x_i)\, m_i(t), \qquad
-    m_i(t) = \mu\, m_i(t-1) + \frac{1[i \in B_t]}{|B_t|}\,\chi_i(t), \qquad
-    K(x, y) = \sum_W \lim_{n\to\infty} \eta_W \langle\nabla_W f(x), \nabla_W f(y)\rangle
+    m_i(t) = \mu\, m_i(t-1) + \frac{1[i \in B_t]}{|B_t|}\,\chi_i(t)
 
-with learning rates as declared, powers of n included: an array whose summand tends to zero drops out by itself. Before
-training the outputs are jointly Gaussian, or numbers.
+from the law of the outputs before training, Gaussian or numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import sympy as sp
-from sympy import Expr, ImmutableMatrix, S, Symbol
+from sympy import Dummy, Expr, ImmutableMatrix, S
 
-from tpsym.derivation import rule
 from tpsym.errors import Span
-from tpsym.functions import leaky_relu, relu, step
 from tpsym.gauss import expect
-from tpsym.gauss.numeric import ball
-from tpsym.limit.scalars import ScalarLimit, covariance, mean, scalar_limit
-from tpsym.limit.series import Series
-from tpsym.program.instructions import Moment, Nonlin, OuterNonlin
+from tpsym.gauss.numeric import enclose
 from tpsym.results.answers import needed
 from tpsym.results.kernel_training_algebra import (
+    Letters,
     NoClosedForm,
     Signals,
-    Vanishes,
     after,
     flow_weight,
     in_closed_form,
     inverse_response,
-    inverse_weight,
     steps_weight,
+    tidy,
 )
-from tpsym.results.kernel_training_regime import check_kernel_regime, check_rule
+from tpsym.results.kernel_training_entries import Entry, KernelStart
+from tpsym.results.questions import LimitQuestions
 from tpsym.results.reasons import NoLimit, reasons
-from tpsym.results.tangent import check_gradients
-from tpsym.transform.backward import backward
-from tpsym.transform.tangent import Contribution, contributions
 from tpsym.transform.training import OUTPUT, TARGET, Training
-
-if TYPE_CHECKING:
-    from tpsym.results.questions import LimitQuestions
 
 WRITTEN_OUT = 12
 """Steps up to which polynomials are preferred to powers of eigenvalues."""
 LONGEST = 4000
 """Operations beyond which a recursion is not written out."""
-JUMPS = (step, sp.sign, sp.Heaviside, sp.Piecewise)
-KINKS = (relu, leaky_relu, sp.Abs, *JUMPS)
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """What one trained array adds to an entry of the kernel: ``value``, left of n^exponent times a number.
-
-    Where ``value`` is zero, ``exponent`` is how fast the summand vanishes, ``None`` if it is only known to.
-    """
-
-    name: str
-    value: Expr
-    exponent: Expr | None
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """K at two inputs by trained array; arrays by which one of the outputs has no gradient are not there."""
-
-    shares: tuple[Share, ...]
-
-    @property
-    def value(self) -> Expr:
-        """K(x, y)."""
-        return sp.Add(*(share.value for share in self.shares))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,142 +50,62 @@ class Law:
     gaussian: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """``f(x) = f_0(x) - k_x · matrix · (F_0, 1)``, and what its letters stand for."""
+def kernel_limit(side: LimitQuestions, training: Training, span: Span) -> KernelTraining:
+    """Training in the kernel regime, after everything that the kernel rests on has been checked.
 
-    matrix: ImmutableMatrix
-    expanded: bool
-
-
-@rule("KernelRegime", source="Yang2023TP4b", locator="Theorems 2.8.19, 2.9.19")
-def kernel_entry(context_series: Sequence[tuple[str, Series]]) -> Entry:
-    """K = Σ_W lim η_W ⟨∇_W f(x), ∇_W f(y)⟩ at initialisation, which does not change while no feature moves."""
-    shares = []
-    for name, series in context_series:
-        value = series.limit()
-        top = series.top
-        shares.append(Share(name, value, top if top is not None or series.error is None else None))
-    return Entry(tuple(shares))
+    Raises:
+        NoLimit: training is not, or is not known to be, in the kernel regime; or its kernel has no limit here.
+        TpError: exponents make no sense, or outputs and targets do not match.
+    """
+    start = KernelStart(side, training, span)
+    for x in training.outputs:
+        start.entry(x, x)
+    return KernelTraining(start)
 
 
 @dataclass(frozen=True)
 class KernelTraining:
-    """Training of outputs with their kernel; a point is a network at an input, an expression over nodes.
+    """The outputs in training; a point is a network at an input, an expression over nodes.
 
     Every method raises :class:`NoLimit` where what it asks for is not known, with the reason.
     """
 
-    side: LimitQuestions
-    training: Training
-    span: Span
-    memory: dict[object, Entry | ScalarLimit | Expr] = field(default_factory=dict, repr=False, compare=False)
-
-    # --- what training starts from ---------------------------------------------------------------------
-
-    def entry(self, x: Expr, y: Expr) -> Entry:
-        """K(x, y) with the share of every trained array."""
-        first, second = sorted((x, y), key=str)
-        key = ("entry", first, second)
-        if key not in self.memory:
-            for point in (first, second):
-                check_kernel_regime(self.side, self.training, point, self.span)
-            self.memory[key] = self._entry(first, second)
-        found = self.memory[key]
-        assert isinstance(found, Entry)
-        return found
-
-    def _entry(self, x: Expr, y: Expr) -> Entry:
-        side, optimizer = self.side, self.training.optimizer
-        context = side.context
-        found = contributions(context, backward(context, x), backward(context, y))
-        for part in found:
-            side.ask(part.inner)
-        with reasons(self.span):
-            check_gradients(context, [part.inner for part in found])
-            side.cite(*(part.inner for part in found))
-            series = [(c.name, side.limit.series(optimizer.rate_of(c.name) * c.factor * c.inner)) for c in found]
-            entry = kernel_entry(series)
-        if any(s.name.startswith("$") or s == context.n for s in entry.value.free_symbols):
-            raise NoLimit("the tangent kernel is random in the limit", self.span)
-        return entry
-
-    def kernel(self, x: Expr, y: Expr) -> Expr:
-        """K(x, y)."""
-        return self.entry(x, y).value
+    start: KernelStart
+    letters: Letters = field(default_factory=lambda: Letters({}, {}), repr=False, compare=False)
 
     @property
     def arrays(self) -> tuple[str, ...]:
-        """The arrays that add to the kernel at some pair of training examples."""
-        outputs = self.training.outputs
-        entries = [self.entry(x, y) for i, x in enumerate(outputs) for y in outputs[: i + 1]]
-        adding = {s.name for e in entries for s in e.shares if s.value != 0}
-        return tuple(t.name for t in self.training.context.trained if t.name in adding)
+        """The arrays that add to the kernel at the training examples."""
+        return self.start.arrays
 
-    def _start(self, x: Expr) -> ScalarLimit:
-        key = ("start", x)
-        if key not in self.memory:
-            self.side.ask(x)
-            with reasons(self.span):
-                self.side.cite(x)
-                found = scalar_limit(self.side.limit, x)
-            if not found.gaussian:
-                raise NoLimit("an output before training is random and not Gaussian in the limit", self.span)
-            self.memory[key] = found
-        start = self.memory[key]
-        assert isinstance(start, ScalarLimit)
-        return start
+    def entry(self, x: Expr, y: Expr) -> Entry:
+        """K(x, y) with the share of every trained array."""
+        return self.start.entry(x, y)
 
-    def initial_mean(self, x: Expr) -> Expr:
-        """The mean of the output before training."""
-        found = self._start(x)
-        with reasons(self.span):
-            return mean(self.side.limit, [found])
-
-    def initial_covariance(self, x: Expr, y: Expr) -> Expr:
-        """The covariance of two outputs before training, over initialisations."""
-        first, second = sorted((x, y), key=str)
-        key = ("covariance", first, second)
-        if key not in self.memory:
-            one, other = self._start(first), self._start(second)
-            with reasons(self.span):
-                self.memory[key] = covariance(self.side.limit, one, other) if one.noise and other.noise else S.Zero
-        found = self.memory[key]
-        assert isinstance(found, Expr)
-        return found
-
-    @property
-    def assumes(self) -> str:
-        """What the theorem asks for beyond what was checked; empty if nothing."""
-        context = self.side.context
-        symbols = set().union(*(x.free_symbols for x in self.training.outputs))
-        program = context.builder.program()
-        for node in program.ancestors(context.nodes[s] for s in symbols if s in context.nodes):
-            instruction = program[node]
-            if isinstance(instruction, Nonlin | Moment | OuterNonlin) and instruction.payload.has(*KINKS):
-                return "that the derivatives of nonlinearities, which jump, do as well as pseudo-Lipschitz ones"
-        return ""
+    def kernel(self, x: Expr, y: Expr) -> Expr:
+        """K(x, y)."""
+        return self.start.entry(x, y).value
 
     # --- laws over initialisations ---------------------------------------------------------------------
 
     def law(self, steps: Expr | int, x: Expr) -> Law:
-        """The law of f_t(x) after ``steps`` steps, a number or a symbol.
+        """The law of f_t(x) after a number of steps, which may be a symbol.
 
-        With error signals that are not linear in the output: at most one step, or from outputs that are numbers.
+        With error signals that are not linear in the output: after one step, or from outputs that are numbers.
         """
-        t = sp.sympify(steps) if isinstance(steps, int) else steps
-        if self.signals is None:
-            return self._curved(t, x)
-        return self._law(self._after(t), x)
+        t = sp.Integer(steps) if isinstance(steps, int) else steps
+        if t == 0:
+            return Law(self.start.mean(x), self.start.covariance(x, x))
+        return self._curved(t, x) if self.signals is None else self._law(self._after(t), x)
 
     def covariance(self, steps: Expr | int, x: Expr, y: Expr) -> Expr:
         """The covariance of f_t(x) and f_t(y) over initialisations."""
         t = sp.Integer(steps) if isinstance(steps, int) else steps
-        return self._covariance(self._after(t), x, y)
+        return self.start.covariance(x, y) if t == 0 else self._covariance(self._after(t), x, y)
 
     def flow(self, time: Expr, x: Expr) -> Law:
-        """The law under gradient flow, on all examples, at a time counted in steps: learning rates ε times as large
-        and time/ε steps, ε → 0."""
+        """The law under gradient flow on all examples, time counted in steps: time/ε steps at learning rates ε times
+        as large, ε → 0."""
         return self._law(self._flow(time), x)
 
     def flow_covariance(self, time: Expr, x: Expr, y: Expr) -> Expr:
@@ -232,8 +113,8 @@ class KernelTraining:
         return self._covariance(self._flow(time), x, y)
 
     def final(self, x: Expr) -> Law:
-        """The law under gradient flow as time goes to infinity, kernel regression from f_0; that of gradient descent
-        too where it converges."""
+        """The law under gradient flow as time goes to infinity, kernel regression that starts from f_0; that of
+        gradient descent too where it converges."""
         return self._law(self._final(), x)
 
     def final_covariance(self, x: Expr, y: Expr) -> Expr:
@@ -243,42 +124,165 @@ class KernelTraining:
     @property
     def signals(self) -> Signals | None:
         """Error signals as linear functions of the outputs, ``None`` if they are not."""
-        slope = sp.diff(self.training.loss.signal, OUTPUT)
+        training = self.start.training
+        slope = sp.diff(training.loss.signal, OUTPUT)
         if slope.has(OUTPUT):
             return None
-        slopes = tuple(sp.expand(slope.xreplace({TARGET: y})) for y in self.training.targets)
-        constants = tuple(sp.expand(self.training.loss.signal_at(S.Zero, y)) for y in self.training.targets)
-        return Signals(slopes, constants)
+        slopes = tuple(sp.expand(slope.xreplace({TARGET: y})) for y in training.targets)
+        return Signals(slopes, tuple(sp.expand(training.loss.signal_at(S.Zero, y)) for y in training.targets))
+
+    # --- responses -------------------------------------------------------------------------------------
+
+    def _after(self, steps: Expr) -> ImmutableMatrix:
+        training = self.start.training
+        signals, momentum = self._linear(), training.optimizer.momentum
+        plain = momentum == 0 and not training.batches
+        if steps.is_Integer and steps > 0 and not (plain and steps > WRITTEN_OUT):
+            batches = [tuple(training.batch(t)) for t in range(int(steps))]
+            return self._closed(lambda kernel: after(kernel, signals, batches, momentum))
+        if not plain:
+            raise NoLimit("training with momentum or batches needs a number of steps", self.start.span)
+        if not (steps.is_integer and steps.is_nonnegative):
+            raise NoLimit(f"{steps} is not a number of steps", self.start.span)
+        weight = steps_weight(steps)
+        return self._closed(lambda kernel: in_closed_form(kernel, signals, weight, steps, self._vanishes))
+
+    def _flow(self, time: Expr) -> ImmutableMatrix:
+        signals, weight = self._linear(), flow_weight(time)
+        self._check_flow()
+        return self._closed(lambda kernel: in_closed_form(kernel, signals, weight, time, self._vanishes))
+
+    def _final(self) -> ImmutableMatrix:
+        signals = self._linear()
+        self._check_flow()
+        if any(a.is_positive is not True for a in signals.slopes):
+            raise NoLimit("the loss is not known to be convex with a minimum", self.start.span)
+
+        def found(kernel: ImmutableMatrix) -> ImmutableMatrix:
+            if self._vanishes(kernel.det()):
+                raise NoClosedForm("the kernel at the training examples is singular")
+            return inverse_response(kernel, signals)
+
+        return self._closed(found)
+
+    def _closed(self, response: Callable[[ImmutableMatrix], ImmutableMatrix]) -> ImmutableMatrix:
+        outputs = self.start.training.outputs
+        kernel = [[self.letters.of(self.kernel(x, y)) for y in outputs] for x in outputs]
+        try:
+            return response(ImmutableMatrix(kernel))
+        except NoClosedForm as error:
+            raise NoLimit(str(error), self.start.span) from None
 
     def _linear(self) -> Signals:
         found = self.signals
         if found is None:
-            raise NoLimit(f"error signals of the loss {self.training.loss.name} are not linear in the output", self.span)
+            name = self.start.training.loss.name
+            raise NoLimit(f"error signals of the loss {name} are not linear in the output", self.start.span)
         return found
 
-    def _after(self, steps: Expr) -> Response:
-        signals, optimizer = self._linear(), self.training.optimizer
-        if steps == 0:
-            size = len(self.training.outputs)
-            return Response(ImmutableMatrix.zeros(size, size + 1), True)
-        plain = optimizer.momentum == 0 and not self.training.batches
-        closed = plain and not (steps.is_Integer and steps <= WRITTEN_OUT)
-        if steps.is_Integer and steps > 0 and not closed:
-            batches = [tuple(self.training.batch(t)) for t in range(int(steps))]
-            return self._closed(lambda: after(self._letters, signals, batches, optimizer.momentum), expanded=True)
-        if not plain:
-            raise NoLimit("steps with momentum or batches need a number of steps", self.span)
-        if not (steps.is_integer and steps.is_nonnegative):
-            raise NoLimit(f"{steps} is not a number of steps", self.span)
-        return self._closed(lambda: self._in_closed_form(signals, steps))
+    def _check_flow(self) -> None:
+        training = self.start.training
+        if training.batches or training.optimizer.momentum != 0:
+            raise NoLimit("gradient flow is that of plain gradient descent on all examples", self.start.span)
 
-    def _flow(self, time: Expr) -> Response:
-        signals = self._linear()
-        self._check_flow()
-        return self._closed(lambda: in_closed_form(self._letters, signals, flow_weight(time), time, self._vanishes))
+    def _vanishes(self, eigenvalue: Expr) -> bool:
+        """Whether a nonnegative number is zero; where it depends on parameters it is taken not to be, and noted."""
+        value = self.letters.back(eigenvalue)
+        if value.is_zero or sp.expand(value) == 0:
+            return True
+        if value.is_nonzero:
+            return False
+        limit = self.start.side.limit
+        definitions = dict(needed(value, limit.definitions))
+        free = value.free_symbols.union(*(e.free_symbols for e in definitions.values())) - definitions.keys()
+        if free:
+            limit.met.add(value)
+            return False
+        if not enclose(value, {}, definitions=definitions, estimates=False).value.contains(0):
+            return False
+        raise NoLimit("whether the kernel at the training examples is singular was not decided", self.start.span)
 
-    def _final(self) -> Response:
-        signals = self._linear()
-        self._check_flow()
-        return self._closed(lambda: in_closed_form(self._letters, signals, inverse_weight, None, self._vanishes))
+    # --- from responses to laws ------------------------------------------------------------------------
 
+    def _law(self, response: ImmutableMatrix, x: Expr) -> Law:
+        start, letters = self.start, self.letters
+        weights, constant = self._combination(response, x)
+        found = constant + sp.Add(*(w * letters.of(start.mean(p)) for p, w in weights.items()))
+        return Law(letters.back(tidy(found)), self._covariance(response, x, x))
+
+    def _covariance(self, response: ImmutableMatrix, x: Expr, y: Expr) -> Expr:
+        start, letters = self.start, self.letters
+        one, other = (self._combination(response, point)[0] for point in (x, y))
+        found = sp.Add(*(
+            v * w * letters.of(start.covariance(a, b)) for a, v in one.items() for b, w in other.items()
+        ))
+        return letters.back(tidy(found))
+
+    def _combination(self, response: ImmutableMatrix, x: Expr) -> tuple[dict[Expr, Expr], Expr]:
+        """f(x) as a combination of initial outputs and a constant."""
+        outputs = self.start.training.outputs
+        row = ImmutableMatrix([[self.letters.of(self.kernel(x, y)) for y in outputs]])
+        *taken, constant = (row * response).applyfunc(tidy)
+        weights = {x: S.One}
+        for y, w in zip(outputs, taken, strict=True):
+            weights[y] = weights.get(y, S.Zero) - w
+        return {p: w for p, w in weights.items() if w != 0}, -constant
+
+    # --- losses that are not quadratic -----------------------------------------------------------------
+
+    def _curved(self, steps: Expr, x: Expr) -> Law:
+        """Error signals as they are: exact from numbers, and one step from Gaussian outputs."""
+        start, outputs = self.start, self.start.training.outputs
+        if not (steps.is_Integer and steps > 0):
+            raise NoLimit(f"with the loss {start.training.loss.name} training needs a number of steps", start.span)
+        if all(start.covariance(a, b) == 0 for a in (*outputs, x) for b in (*outputs, x)):
+            return Law(self._recursion(int(steps), x), S.Zero)
+        if steps != 1:
+            raise NoLimit(f"with the loss {start.training.loss.name} outputs that are random before training have no "
+                          "closed law after more than one step", start.span)
+        return self._first(x)
+
+    def _recursion(self, steps: int, x: Expr) -> Expr:
+        """f_t(x) from outputs that are numbers before training."""
+        start, training = self.start, self.start.training
+        points = (*training.outputs, x)
+        values = [start.mean(p) for p in points]
+        moving = [S.Zero for _ in training.outputs]
+        momentum = training.optimizer.momentum
+        rows = [[self.letters.of(self.kernel(p, y)) for y in training.outputs] for p in points]
+        for t in range(steps):
+            shares = self._shares(t)
+            signals = [training.loss.signal_at(f, y) for f, y in zip(values, training.targets, strict=False)]
+            moving = [momentum * m + s * chi for m, s, chi in zip(moving, shares, signals, strict=True)]
+            values = [f - sp.Add(*(k * m for k, m in zip(row, moving, strict=True)))
+                      for f, row in zip(values, rows, strict=True)]
+            if values[-1].count_ops() > LONGEST:
+                raise NoLimit(f"{steps} steps with the loss {training.loss.name} are too long to be written out",
+                              start.span)
+        return self.letters.back(values[-1])
+
+    def _shares(self, step: int) -> list[Expr]:
+        """1[i ∈ B]/|B| by example."""
+        batch = list(self.start.training.batch(step))
+        return [sp.Rational(batch.count(i), len(batch)) for i in range(len(self.start.training.outputs))]
+
+    def _first(self, x: Expr) -> Law:
+        """Mean and variance of f_0(x) − Σ K(x, x_i) χ_i(f_0(x_i)), over Gaussian outputs."""
+        start, training = self.start, self.start.training
+        points = list(dict.fromkeys((*training.outputs, x)))
+        noises = {p: Dummy(f"f{i}", real=True) for i, p in enumerate(points)}
+        rows = [[start.covariance(a, b) for b in points] for a in points]
+        at = {p: noises[p] + start.mean(p) for p in points}
+        terms = [at[x]]
+        for y, share, target in zip(training.outputs, self._shares(0), training.targets, strict=True):
+            if share != 0:
+                terms.append(-share * self.kernel(x, y) * training.loss.signal_at(at[y], target))
+
+        def mean(value: Expr) -> Expr:
+            return expect(value, list(noises.values()), rows).value
+
+        with reasons(start.span):
+            means = [mean(term) for term in terms]
+            pairs = [(mean(a * b) - p * q) for a, p in zip(terms, means, strict=True)
+                     for b, q in zip(terms, means, strict=True)]
+        return Law(sp.Add(*means), sp.Add(*pairs), gaussian=False)

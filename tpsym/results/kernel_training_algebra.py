@@ -11,10 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
-from sympy import Expr, ImmutableMatrix, S
+from sympy import Dummy, Expr, ImmutableMatrix, Symbol
 
 MOST_TERMS = 1500
 """Terms of an entry of a response beyond which it is not written out."""
+LARGEST = 4
+"""Examples up to which an inverse is written out."""
 Vanishes = Callable[[Expr], bool]
 """Whether an eigenvalue is zero."""
 Weight = Callable[[Expr], Expr]
@@ -46,7 +48,7 @@ def after(
     total, moving = sp.zeros(size, size + 1), sp.zeros(size, size + 1)
     slopes = sp.diag(*signals.slopes)
     for batch in batches:
-        now = slopes * (start - kernel * total)
+        now = sp.Matrix(slopes * (start - kernel * total))
         now[:, size] += sp.Matrix(signals.constants)
         seen = sp.diag(*(sp.Rational(list(batch).count(i), len(batch)) for i in range(size)))
         moving = (momentum * moving + seen * now).applyfunc(sp.expand)
@@ -57,14 +59,14 @@ def after(
 
 
 def in_closed_form(
-    kernel: ImmutableMatrix, signals: Signals, weight: Weight, at_zero: Expr | None, vanishes: Vanishes
+    kernel: ImmutableMatrix, signals: Signals, weight: Weight, at_zero: Expr, vanishes: Vanishes
 ) -> ImmutableMatrix:
     r"""The full-batch response :math:`\frac{a}{N}\,\varphi(\tfrac{a}{N} K)\,(1, b/a)` for a function φ of matrices.
 
-    ``at_zero`` is φ(0), ``None`` if φ is infinite there.
+    ``at_zero`` is φ(0).
 
     Raises:
-        NoClosedForm: error signals have different slopes, the eigenvectors are not known, or φ is infinite.
+        NoClosedForm: error signals have different slopes, or the eigenvalues are not known.
     """
     size = kernel.rows
     slope = signals.slopes[0]
@@ -72,16 +74,10 @@ def in_closed_form(
         raise NoClosedForm("error signals have slopes that depend on the example")
     constants = sp.Matrix(signals.constants)
     if slope == 0:
-        if at_zero is None:
-            raise NoClosedForm("error signals that do not depend on the output go on for ever")
         return ImmutableMatrix.hstack(sp.zeros(size, size), constants * at_zero / size)
 
     def at(eigenvalue: Expr) -> Expr:
-        if not vanishes(eigenvalue):
-            return weight(eigenvalue)
-        if at_zero is None:
-            raise NoClosedForm("the kernel at the training examples is singular")
-        return at_zero
+        return at_zero if vanishes(eigenvalue) else weight(eigenvalue)
 
     inner = spectral(kernel * slope / size, at)
     return ImmutableMatrix.hstack(inner * slope / size, inner * constants / size)
@@ -123,15 +119,40 @@ def flow_weight(time: Expr) -> Weight:
     return lambda eigenvalue: (1 - sp.exp(-eigenvalue * time)) / eigenvalue
 
 
-def inverse_weight(eigenvalue: Expr) -> Expr:
-    """φ(λ) = 1/λ: what it all adds up to."""
-    return S.One / eigenvalue
-
-
 def inverse_response(kernel: ImmutableMatrix, signals: Signals) -> ImmutableMatrix:
     """The response for ever, K⁻¹(1, b/a), of a kernel of any size known to be invertible."""
     if any(a == 0 for a in signals.slopes):
         raise NoClosedForm("error signals that do not depend on the output go on for ever")
+    if kernel.rows > LARGEST and not all(e.is_Rational for e in kernel):
+        raise NoClosedForm(f"the inverse of the kernel at {kernel.rows} examples is too long to be written out")
     targets = sp.Matrix([b / a for a, b in zip(signals.slopes, signals.constants, strict=True)])
     inverse = kernel.inv()
     return ImmutableMatrix.hstack(inverse, inverse * targets)
+
+
+def tidy(expr: Expr) -> Expr:
+    """Multiplied out where it is a polynomial, else as it is."""
+    return sp.expand(expr) if expr.is_polynomial() else expr
+
+
+@dataclass(frozen=True)
+class Letters:
+    """Letters for long values, one for each: algebra does not look inside."""
+
+    names: dict[Expr, Symbol]
+    values: dict[Symbol, Expr]
+
+    def of(self, value: Expr) -> Expr:
+        """The letter of a value; numbers stay."""
+        if value.is_Rational:
+            return value
+        if value not in self.names:
+            letter = Dummy(f"k{len(self.names)}", real=True)
+            self.names[value] = letter
+            self.values[letter] = value
+        return self.names[value]
+
+    def back(self, expr: Expr) -> Expr:
+        """What an expression in letters stands for."""
+        found: Expr = expr.xreplace(self.values)
+        return found
