@@ -1,0 +1,1 @@
+"""Samples of the random variables of a program: its infinite-width limit where no closed form exists."""

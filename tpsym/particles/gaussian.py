@@ -1,0 +1,243 @@
+r"""The random matrix of a program as an operator on particles.
+
+A vector is an array of N samples of its Z, the inner product is the mean over them, and products are made lazily: an
+argument x of W is written in an orthonormal basis :math:`q_j` of earlier arguments, and
+
+.. math:: Z^{Wx} = \sum_j \sigma E_j \langle q_j, x\rangle + \frac1\rho\sum_i P_i\,\sigma_{W^\top}\langle H_i, x\rangle
+
+with fresh standard normals :math:`E_j` for every q, the basis :math:`P_i` of earlier arguments of :math:`W^\top`
+with its normals :math:`H_i`, ρ = rows/columns and :math:`\sigma_{W^\top} = \sqrt\rho\,\sigma`: the second sum is
+:math:`\dot Z` by least squares. For :math:`W^\top` the factor is ρ. Since every E is orthogonal to the P before it
+and every H to the q, :math:`\rho\langle y, Wx\rangle = \langle W^\top y, x\rangle` holds for the samples themselves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import special
+from scipy.stats import qmc
+
+from tpsym.errors import fail
+from tpsym.simulate.payload import Array
+
+EVEN_DIRECTIONS = 32
+"""Directions of a dimension that are filled evenly, by a scrambled Sobol sequence; later ones are drawn."""
+TOLERANCE = 1e-7
+"""A vector is in the span of a basis when no more than this part of it is outside."""
+LEFT_OVER = 0.1
+"""Least part of fresh normals that must be outside the span of the old ones."""
+
+
+@dataclass(slots=True)
+class Rows:
+    """Vectors of N numbers, in the rows of an array that doubles when it is full."""
+
+    size: int
+    count: int = 0
+    store: Array = field(default_factory=lambda: np.empty((0, 0)))
+
+    @property
+    def array(self) -> Array:
+        """The vectors so far."""
+        return self.store[: self.count] if self.count else np.empty((0, self.size))
+
+    def append(self, vector: Array) -> None:
+        """One more vector."""
+        if self.count == len(self.store):
+            larger = np.empty((max(8, 2 * self.count), self.size))
+            if self.count:
+                larger[: self.count] = self.array
+            self.store = larger
+        self.store[self.count] = vector
+        self.count += 1
+
+
+@dataclass(slots=True)
+class Normals:
+    """Fresh standard normals of one dimension in one replicate, in an order that depends on nothing but their count.
+
+    ``anchors`` are vectors that all of them are made orthogonal to: the constant, and the normals of initial vectors.
+    """
+
+    name: str
+    particles: int
+    seed: tuple[int, ...]
+    taken: int = 0
+    even: Array | None = None
+    anchors: Rows = field(default_factory=lambda: Rows(0))
+
+    def __post_init__(self) -> None:
+        self.anchors = Rows(self.particles)
+        self.anchors.append(np.ones(self.particles))
+
+    def fresh(self, *older: Array) -> Array:
+        """Normals that are orthogonal, as samples, to the anchors and to the rows of ``older``, with mean square 1.
+
+        Raises:
+            TpError: ``too-few-particles`` where there is no room for them.
+        """
+        found = self._next()
+        size = np.sqrt(np.mean(found**2))
+        against = [rows for rows in (self.anchors.array, *older) if len(rows)]
+        for _ in range(2):
+            for rows in against:
+                found = found - (rows @ found / self.particles) @ rows
+        left = np.sqrt(np.mean(found**2))
+        if not left > LEFT_OVER * size:
+            raise fail(
+                "too-few-particles", f"{self.particles} particles are too few for so many products",
+                fix="use more particles",
+            )
+        vector: Array = found / left
+        return vector
+
+    def _next(self) -> Array:
+        number = self.taken
+        self.taken += 1
+        if number < EVEN_DIRECTIONS:
+            if self.even is None:
+                rng = self._generator(0)
+                points = qmc.Sobol(EVEN_DIRECTIONS, scramble=True, seed=rng).random(self.particles)
+                self.even = special.ndtri(np.clip(points.T, 1e-16, 1 - 1e-16))
+            column: Array = self.even[number]
+            return column
+        return self._generator(number).standard_normal(self.particles)
+
+    def _generator(self, number: int) -> np.random.Generator:
+        digest = hashlib.sha256(self.name.encode()).digest()[:8]
+        words = (*self.seed[1:], self.particles, *(int(w) for w in np.frombuffer(digest, dtype="<u4")), number)
+        return np.random.default_rng(np.random.SeedSequence(self.seed[0], spawn_key=words))
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixLaw:
+    """Entries of variance ``deviation``²/columns, and ``ratio`` = rows/columns."""
+
+    deviation: float
+    ratio: float
+
+
+@dataclass(slots=True)
+class Side:
+    """One orientation: an orthonormal ``basis`` of its arguments, and the normals that it makes of them, ``hats``."""
+
+    basis: Rows
+    hats: Rows
+    normals: Normals
+
+
+@dataclass(slots=True)
+class GaussianMatrix:
+    """An initial matrix on particles; ``sides[0]`` is W, ``sides[1]`` its transpose."""
+
+    law: MatrixLaw
+    sides: tuple[Side, Side]
+
+    @classmethod
+    def make(cls, law: MatrixLaw, rows: Normals, columns: Normals) -> GaussianMatrix:
+        """A matrix that nothing is known of."""
+        size = rows.particles
+        return cls(law, (Side(Rows(size), Rows(size), rows), Side(Rows(size), Rows(size), columns)))
+
+    def coordinates(self, side: int, vectors: Array) -> Array:
+        """The arguments in the rows of ``vectors`` in the basis, which grows by what is new in them."""
+        basis = self.sides[side].basis
+        sizes = np.sqrt(np.mean(vectors**2, axis=1))
+        found, rest = _split(vectors, basis.array)
+        more, rest = _split(rest, basis.array)
+        found += more
+        old = basis.count
+        extra = np.zeros((len(vectors), len(vectors)))
+        for i, size in enumerate(sizes):
+            residual = rest[i]
+            for _ in range(2):
+                part = (basis.array[old:] @ residual) / basis.size
+                residual = residual - part @ basis.array[old:]
+                extra[i, : len(part)] += part
+            left = float(np.sqrt(np.mean(residual**2)))
+            if left > TOLERANCE * size:
+                extra[i, basis.count - old] = left
+                self._grow(side, residual / left)
+        return np.hstack([found, extra[:, : basis.count - old]])
+
+    def _grow(self, side: int, vector: Array) -> None:
+        own, other = self.sides[side], self.sides[1 - side]
+        own.basis.append(vector)
+        own.hats.append(own.normals.fresh(other.basis.array, own.hats.array))
+
+    def apply(self, vectors: Array) -> Array:
+        """W x for each row x."""
+        return self.product(0, vectors)
+
+    def apply_transposed(self, vectors: Array) -> Array:
+        """Wᵀ y for each row y."""
+        return self.product(1, vectors)
+
+    def product(self, side: int, vectors: Array, *, factor: float = 1.0, change: Array | None = None) -> Array:
+        """``factor`` times the product, plus ``change``: coordinates of arguments to those of the other basis."""
+        own, other = self.sides[side], self.sides[1 - side]
+        coordinates = self.coordinates(side, vectors)
+        dots = factor * self.correlation(side, vectors)
+        if change is not None:
+            dots = dots + coordinates @ _padded(change, own.basis.count, other.basis.count)
+        found = (factor * self.size(side)) * (coordinates @ own.hats.array)
+        if other.basis.count:
+            found += dots @ other.basis.array
+        result: Array = found
+        return result
+
+    def correlation(self, side: int, vectors: Array) -> Array:
+        """The coordinates of the correlation parts in the basis of the other side."""
+        other, ratio = self.sides[1 - side], self.law.ratio
+        factor = self.size(1 - side) * (1 / ratio if side == 0 else ratio)
+        found: Array = (vectors @ other.hats.array.T) * (factor / other.hats.size)
+        return found
+
+    def size(self, side: int) -> float:
+        """σ of W or of its transpose."""
+        return self.law.deviation * (self.law.ratio**0.5 if side else 1.0)
+
+    def state(self) -> dict[str, Array]:
+        """All that has been drawn, to go on from later."""
+        parts = {f"{i}{n}": rows.array for i, s in enumerate(self.sides) for n, rows in (("b", s.basis), ("h", s.hats))}
+        return {name: array.copy() for name, array in parts.items()}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Go on from a saved state."""
+        for i, side in enumerate(self.sides):
+            for name, rows in (("b", side.basis), ("h", side.hats)):
+                rows.store, rows.count = np.array(state[f"{i}{name}"]), len(state[f"{i}{name}"])
+
+
+def _split(vectors: Array, basis: Array) -> tuple[Array, Array]:
+    """Coordinates in an orthonormal basis, and what is outside its span."""
+    if not len(basis):
+        return np.zeros((len(vectors), 0)), vectors
+    found = vectors @ basis.T / basis.shape[1]
+    return found, vectors - found @ basis
+
+
+def _padded(matrix: Array, rows: int, columns: int) -> Array:
+    if matrix.shape == (rows, columns):
+        return matrix
+    found = np.zeros((rows, columns))
+    found[: matrix.shape[0], : matrix.shape[1]] = matrix
+    return found
+
+
+def orthonormal(normals: Normals, count: int) -> Array:
+    """So many fresh directions, which later ones will be orthogonal to."""
+    found: list[Array] = []
+    for _ in range(count):
+        found.append(normals.fresh())
+        normals.anchors.append(found[-1])
+    return np.array(found).reshape(count, normals.particles)
+
+
+def seeds(seed: int | Sequence[int], replicate: int) -> tuple[int, ...]:
+    """The key of the random numbers of a replicate."""
+    return (*((seed,) if isinstance(seed, int) else seed), replicate)

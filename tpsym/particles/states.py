@@ -1,0 +1,130 @@
+"""Trained arrays on particles, during training: their values, and how an update changes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from tpsym.particles.gaussian import GaussianMatrix
+from tpsym.simulate.payload import Array
+
+
+@dataclass(frozen=True, slots=True)
+class Gradient:
+    """The sum of ``coefficients[i]`` · ``lefts[i]`` ⊗ ``rights[i]``; the rows are vectors. ``rights`` is ``None``
+    for arrays that are vectors, and for an input layer it has the products of data points."""
+
+    coefficients: Array
+    lefts: Array
+    rights: Array | None
+
+
+class TrainedState(Protocol):
+    """An array during training, to leading order in n."""
+
+    def advance(self, gradient: Gradient) -> None: ...
+
+    def state(self) -> dict[str, Array]: ...
+
+    def restore(self, state: Mapping[str, Array]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """Numbers of gradient descent on w: the factor of a gradient, what decay leaves and adds, and momentum."""
+
+    step: float
+    keep: float
+    shift: float
+    momentum: float
+
+
+@dataclass(slots=True)
+class ValuesState:
+    """Arrays that are known by values at nodes, one row for each: vectors, numbers, products of an input layer.
+
+    w ← keep·w + shift − m with m ← μ m + step·gradient.
+    """
+
+    rule: Linear
+    nodes: tuple[int, ...]
+    values: Array
+    velocity: Array
+
+    def given(self) -> dict[int, Array | float]:
+        """The values of the nodes."""
+        if self.values.shape[1] == 1:
+            return {k: float(row[0]) for k, row in zip(self.nodes, self.values, strict=True)}
+        return dict(zip(self.nodes, self.values, strict=True))
+
+    def advance(self, gradient: Gradient) -> None:
+        """One update; ``rights`` has a row for each part and a column for each node."""
+        rights = np.ones((len(gradient.lefts), 1)) if gradient.rights is None else gradient.rights
+        change = (rights * gradient.coefficients[:, None]).T @ gradient.lefts
+        self.velocity = self.rule.momentum * self.velocity + self.rule.step * change
+        self.values = self.rule.keep * self.values + self.rule.shift - self.velocity
+
+    def state(self) -> dict[str, Array]:
+        """To go on from later."""
+        return {"values": self.values, "velocity": self.velocity}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Go on from a saved state."""
+        self.values, self.velocity = np.array(state["values"]), np.array(state["velocity"])
+
+
+@dataclass(slots=True)
+class MatrixState:
+    """A matrix moved by gradient descent: ``kept`` times the initial one plus a matrix between its two bases.
+
+    ``change`` and ``velocity`` go from coordinates of arguments to coordinates of the other side. ``sizes`` are rows
+    and columns as multiples of n.
+    """
+
+    rule: Linear
+    matrix: GaussianMatrix
+    sizes: tuple[float, float]
+    kept: float
+    change: Array
+    velocity: Array
+
+    def apply(self, vectors: Array) -> Array:
+        """W x for each row x."""
+        return self.matrix.product(0, vectors, factor=self.kept, change=self.sizes[1] * self.change)
+
+    def apply_transposed(self, vectors: Array) -> Array:
+        """Wᵀ y for each row y."""
+        return self.matrix.product(1, vectors, factor=self.kept, change=self.sizes[0] * self.change.T)
+
+    def advance(self, gradient: Gradient) -> None:
+        """One update."""
+        assert gradient.rights is not None
+        rights = self.matrix.coordinates(0, gradient.rights)
+        lefts = self.matrix.coordinates(1, gradient.lefts)
+        shape = self.matrix.sides[0].basis.count, self.matrix.sides[1].basis.count
+        self.velocity = self.rule.momentum * enlarged(self.velocity, shape)
+        found = self.rule.step * (rights.T * gradient.coefficients) @ lefts
+        self.velocity[: found.shape[0], : found.shape[1]] += found
+        self.change = self.rule.keep * enlarged(self.change, shape) - self.velocity
+        self.kept *= self.rule.keep
+
+    def state(self) -> dict[str, Array]:
+        """To go on from later."""
+        own = {"kept": np.array(self.kept), "change": self.change, "velocity": self.velocity}
+        return own | self.matrix.state()
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Go on from a saved state."""
+        self.kept = float(state["kept"])
+        self.change, self.velocity = np.array(state["change"]), np.array(state["velocity"])
+        self.matrix.restore(state)
+
+
+def enlarged(matrix: Array, shape: tuple[int, int]) -> Array:
+    """A matrix with zeros to make it as large."""
+    found = np.zeros(shape)
+    found[: matrix.shape[0], : matrix.shape[1]] = matrix
+    return found
