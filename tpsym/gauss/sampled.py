@@ -1,7 +1,8 @@
 """Gaussian expectations with an estimated error, where no proven bound is within reach.
 
-Randomly shifted lattice rules in as many dimensions as the law has, in double precision. The error is
-the spread of the replicates times a generous factor: an estimate, and marked as one by the caller.
+Gauss–Hermite rules of growing order where the integrand is smooth and has few variables; otherwise randomly
+shifted lattice rules in as many dimensions as the law has. In double precision; the error is the difference of
+two orders, or the spread of the replicates, times a generous factor: an estimate, and marked as one by the caller.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ Array = npt.NDArray[np.float64]
 REPLICATES = 12
 POINTS = 1 << 14
 CAUTION = 10.0
+ORDERS = (16, 24, 36, 54, 80, 120, 180)
+MAX_NODES = 3_000_000
+GOAL, ENOUGH = 1e-12, 1e-4
+KINKED = (fn.relu, fn.leaky_relu, fn.step, sp.Abs, sp.sign, sp.Piecewise, sp.Max, sp.Min, sp.floor, sp.Heaviside)
 
 NUMPY = [
     {
@@ -53,6 +58,9 @@ def estimate(
     factor = _factor(np.array([[float(value(c).mid()) for c in row] for row in law.covariance.tolist()]))
     f = sp.lambdify(list(law.variables), body, modules=NUMPY)
     d = len(law.variables)
+    smooth = None if body.has(*KINKED) else _hermite(f, factor, deadline)
+    if smooth is not None:
+        return smooth
     generator = np.random.default_rng(20260101)
     lattice = _lattice(d)
     means = []
@@ -67,6 +75,29 @@ def estimate(
     mean, spread = float(np.mean(means)), float(np.std(means, ddof=1)) / math.sqrt(REPLICATES)
     error = CAUTION * spread + 1e-12 * (1.0 + abs(mean))
     return arb(mean, error) if math.isfinite(mean) and math.isfinite(error) else NAN
+
+
+def _hermite(f: Callable[..., Array], factor: Array, deadline: float | None) -> Ball | None:
+    """The mean by tensor rules, of the smallest order that agrees with the one before to ``GOAL``, else of the largest
+    if that agrees to ``ENOUGH``."""
+    before = change = math.nan
+    for order in ORDERS:
+        if order ** len(factor) > MAX_NODES or (deadline is not None and time.monotonic() > deadline):
+            break
+        nodes, weights = np.polynomial.hermite_e.hermegauss(order)
+        weights = weights / weights.sum()
+        z = np.stack(np.meshgrid(*[nodes] * len(factor), indexing="ij")).reshape(len(factor), -1)
+        w = weights
+        for _ in range(len(factor) - 1):
+            w = np.multiply.outer(w, weights)
+        with np.errstate(all="ignore"):
+            mean = float(np.sum(np.ravel(w) * f(*(factor @ z))))
+        change, before = abs(mean - before), mean
+        if change < GOAL * max(1.0, abs(mean)):
+            break
+    if not change < ENOUGH * max(1.0, abs(before)):
+        return None
+    return arb(before, CAUTION * change + 1e-14 * (1.0 + abs(before)))
 
 
 def _factor(c: Array) -> Array:

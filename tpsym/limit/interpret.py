@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -17,11 +16,12 @@ from tpsym.limit import rules
 from tpsym.limit.growth import same_growth
 from tpsym.limit.jumps import is_pure, misses_jumps
 from tpsym.limit.linearity import blocks, product, summands
+from tpsym.limit.named import name_covariance
 from tpsym.limit.nondegenerate import variances_at_jumps
 from tpsym.limit.parity import Known
 from tpsym.limit.series import Series, SizeUnknown, exact, expand_in, make, maximum
 from tpsym.limit.states import Statistic, check_law, raw_covariance, z_state
-from tpsym.limit.variables import Variables, is_monomial, label_latex
+from tpsym.limit.variables import Variables, label_latex
 from tpsym.program.graph import Program
 from tpsym.program.instructions import (
     MatMul,
@@ -260,9 +260,9 @@ class Limit:
                 else:
                     value = sp.Add(*(c * self._covariance[q] for q, c in parts))
                 # a hat that only enters a sum needs no name of its own
-                self._covariance[pair] = value if any(raw) else self.name_value(value, pair)
+                self._covariance[pair] = value if any(raw) else name_covariance(self, value, pair)
         if not all(isinstance(self.program[self.variables.owner[g]], State) for g in top):
-            self._covariance[top] = self.name_value(self._covariance[top], top)
+            self._covariance[top] = name_covariance(self, self._covariance[top], top)
         return self._covariance[top]
 
     def hat_covariance(self, a: Symbol, b: Symbol) -> Expr:
@@ -295,22 +295,6 @@ class Limit:
             return S.Zero
         return raw_covariance(self, first, second)
 
-    def name_value(self, value: Expr, pair: tuple[Symbol, Symbol]) -> Expr:
-        """The value itself if it is a monomial, otherwise a symbol defined as it; equal values share one."""
-        if is_monomial(value):
-            return value
-        known = self._named.get(value)
-        if known is not None:
-            return known
-        owners = self.variables.owner
-        a, b = (self.label(owners[s]) for s in pair)
-        text, latex = covariance_name(a, b)
-        assumption = {"nonnegative": True} if pair[0] == pair[1] else {"real": True}
-        symbol = self.variables.name(text, latex, **assumption)
-        self.definitions[symbol] = value
-        self._named[value] = symbol
-        return symbol
-
     # --- derivatives ---------------------------------------------------------------------------------
 
     def slope(self, node: int, raw: Symbol) -> Expr:
@@ -339,12 +323,3 @@ class Limit:
         """The steps about these nodes and what they need, in the order in which they were taken."""
         needed = set(self.program.ancestors(nodes))
         return tuple(r.step for r in self.steps if r.node in needed)
-
-
-def covariance_name(a: str, b: str) -> tuple[str, str]:
-    """``K[h[2]](x, y)`` for the pair ``h[2](x)``, ``h[2](y)``; ``K(a, b)`` for any other pair."""
-    first, second = (re.fullmatch(r"([^\s()*+]+)\((.+)\)", label) for label in (a, b))
-    if first and second and first[1] == second[1] and "(" not in first[2] + second[2]:
-        f, s, t = first[1], first[2], second[2]
-        return f"K[{f}]({s}, {t})", rf"K_{{{label_latex(f)}}}({label_latex(s)}, {label_latex(t)})"
-    return f"K({a}, {b})", rf"K({label_latex(a)}, {label_latex(b)})"

@@ -11,6 +11,7 @@ from sympy import Expr, Function, S, Symbol
 from tpsym.derivation import rule
 from tpsym.functions import delta, step
 from tpsym.limit.jumps import check_jumps
+from tpsym.limit.named import name_number
 from tpsym.limit.parity import is_gradient
 from tpsym.limit.series import Grows, Series, SizeUnknown, make
 from tpsym.limit.states import Unclosed, correlated_with, hidden_products, loops_of
@@ -77,7 +78,15 @@ def z_nonlin(limit: Limit, node: int) -> Series:
 
 def arguments_of(limit: Limit, instruction: Nonlin | Moment) -> dict[Symbol, Series]:
     values = {vector_slot(i): limit.z(v) for i, v in enumerate(instruction.vectors)}
-    return values | {scalar_slot(i): limit.scalar(s) for i, s in enumerate(instruction.scalars)}
+    if not values:
+        return {scalar_slot(i): limit.scalar(s) for i, s in enumerate(instruction.scalars)}
+    return values | {scalar_slot(i): number_of(limit, s) for i, s in enumerate(instruction.scalars)}
+
+
+def number_of(limit: Limit, node: int) -> Series:
+    """The limit of a scalar as it enters a random variable."""
+    series = limit.scalar(node)
+    return Series({e: name_number(limit, c) for e, c in series.terms.items()}, series.error)
 
 
 @rule("ZMoment", source="Yang2020TP3", locator="Theorem 2.10, Appendix E")
@@ -210,6 +219,7 @@ def z_dot(limit: Limit, node: int) -> Expr:
     else:
         coefficients = covariance_solve(limit, instruction, earlier, matrix)
         how = "covariance-solve form (Remark 2.12): there is no derivative"
+    coefficients = [name_number(limit, a) for a in coefficients]
     total = sp.Add(*(a * multiplied(limit, p) for a, p in zip(coefficients, earlier, strict=True)))
     symbol = Symbol(f"Ż({limit.label(node)})", real=True)
     limit.record(z_dot.rule, node, symbol, total, note=how)

@@ -58,7 +58,7 @@ def statistic(limit: Limit, kind: Kind, first: Vector2, second: Vector2, layer: 
 
 def name(limit: Limit, key: Statistic) -> tuple[str, str]:
     """``K[h[l-1]](x, y)``, ``m[h[l-1]](x)``, ``Theta[h[l]](x, y)`` as text and LaTeX."""
-    from tpsym.limit.interpret import covariance_name
+    from tpsym.limit.named import covariance_name
 
     labels = [limit.program.loops[loop].label(c, key.layer) for loop, c in (key.first, key.second)]
     if key.kind == "m":

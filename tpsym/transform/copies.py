@@ -271,7 +271,9 @@ class Copy:
         builder = self.context.builder
         if old == new:
             return
-        label = builder.labels.get(old)
+        instruction = builder[old]
+        own = instruction.name if isinstance(instruction, Vector | RandomScalar) else None
+        label = builder.labels.get(old, own)
         span = builder.spans.get(old)
         if label is not None or span is not None:
             builder.add(builder[new], label=None if label is None else f"{self.name}.{label}", span=span)
