@@ -1,0 +1,212 @@
+"""The recursion of a training followed at given values of the initial Gaussians."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tpsym.particles.grids_recursion import SCALE_FREE, Moved, Quantity, Recursion
+from tpsym.particles.powers import no_limit
+from tpsym.simulate.payload import Array
+from tpsym.transform.training import OUTPUT, TARGET
+
+GUARDED = 0.005
+"""A part of the points at which an argument of a jump may vanish by chance."""
+
+
+@dataclass(slots=True)
+class Book:
+    """What is written down on the way: by step, outputs and losses of all examples, and observed quantities."""
+
+    outputs: list[list[float]] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    values: dict[str, list[float]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class State:
+    """An array at the points, coordinates in columns, and what the optimizer remembers of it."""
+
+    value: Array
+    first: Array | float = 0.0
+    second: Array | float = 0.0
+
+
+Trajectory = Generator[Array, Array, None]
+
+
+def trajectory(
+    recursion: Recursion, points: Array, *, book: Book | None = None, signs: list[Array] | None = None
+) -> Trajectory:
+    """Follow training from points, one in each row.
+
+    Yields integrands in columns and is sent their averages, until the last step is done. ``signs`` collects the
+    signs of everything at whose zeros an integrand may not be smooth.
+    """
+    states = {a.name: State(_start(a, points)) for a in recursion.arrays}
+    for step in range(recursion.training.steps + 1):
+        live: dict[int, Any] = dict(recursion.numbers)
+        live |= {f.node: f.mean + points @ f.loadings for f in recursion.fixed}
+        for array in recursion.arrays:
+            value = states[array.name].value
+            live |= {k: float(value[0, 0]) if array.scalar else value @ point for k, point in array.nodes}
+        squares: dict[str, float] = {}
+        yield from _nodes(recursion, live, squares, len(points), signs)
+        outputs = [float(output(live)) for output in recursion.outputs]
+        if book is not None:
+            _record(recursion, book, outputs, live, squares)
+        if step < recursion.training.steps:
+            yield from _learn(recursion, states, live, _errors(recursion, step, outputs), step, signs)
+
+
+def _start(array: Moved, points: Array) -> Array:
+    return array.mean[None, :] if array.scalar else array.mean + points @ array.loadings.T
+
+
+def _nodes(
+    recursion: Recursion, live: dict[int, Any], squares: dict[str, float], size: int, signs: list[Array] | None
+) -> Trajectory:
+    """All nodes of one step."""
+    seen = {label: quantity for label, quantity, _ in recursion.observed}
+    for stage in recursion.stages:
+        for node in stage.computed:
+            live[node] = _value(recursion.quantities[node], live, size, signs, node in recursion.vectors)
+        columns = [_value(recursion.quantities[k], live, size, signs, True) for k in stage.averaged]
+        columns += [_value(seen[label], live, size, signs, True) ** 2 for label in stage.squared]
+        if columns:
+            averages = yield np.stack(columns, axis=1)
+            live |= {k: float(a) for k, a in zip(stage.averaged, averages, strict=False)}
+            squares |= {k: float(a) for k, a in zip(stage.squared, averages[len(stage.averaged):], strict=True)}
+
+
+def _value(
+    quantity: Quantity, live: dict[int, Any], size: int, signs: list[Array] | None, vector: bool
+) -> Any:
+    if not vector:
+        return float(quantity(live))
+    given = quantity.given(live)
+    if signs is not None:
+        signs += [_sign(kink(given), size) for kink in quantity.kinks]
+    for guard in quantity.guards:
+        if np.mean(np.broadcast_to(guard(given), size) == 0) > GUARDED:
+            raise no_limit("the argument of a jump vanishes in the limit, where it is not zero at finite width")
+    return np.broadcast_to(np.asarray(quantity.payload(given), dtype=np.float64), (size,))
+
+
+def _sign(value: Any, size: int) -> Array:
+    found: Array = np.broadcast_to(np.sign(value), (size,))
+    return found
+
+
+def _errors(recursion: Recursion, step: int, outputs: list[float]) -> list[float]:
+    """By example, the derivative of the loss of the batch by its output."""
+    batch = recursion.training.batch(step)
+    found = [0.0] * len(outputs)
+    for i in batch:
+        given = {**recursion.parameters, OUTPUT.name: outputs[i], TARGET.name: recursion.targets[i]}
+        found[i] += float(recursion.signal(given)) / len(batch)
+    return found
+
+
+def _record(
+    recursion: Recursion, book: Book, outputs: list[float], live: dict[int, Any], squares: dict[str, float]
+) -> None:
+    book.outputs.append(outputs)
+    pairs = zip(outputs, recursion.targets, strict=True)
+    losses = [recursion.loss({**recursion.parameters, OUTPUT.name: f, TARGET.name: y}) for f, y in pairs]
+    book.losses.append(float(np.mean(losses)))
+    for label, quantity, vector in recursion.observed:
+        value = squares[label] if vector else float(quantity(live))
+        book.values.setdefault(label, []).append(value)
+
+
+def _learn(
+    recursion: Recursion, states: dict[str, State], live: dict[int, Any], errors: list[float], step: int,
+    signs: list[Array] | None,
+) -> Trajectory:
+    """One update of all arrays. Muon and adafactor need averages over entries."""
+    settings, moves, columns = recursion.settings, [], []
+    for array in recursion.arrays:
+        state = states[array.name]
+        gradient = _gradient(array, live, errors, state.value.shape)
+        if settings.rule in SCALE_FREE:
+            _check_steady(array, gradient)
+            if signs is not None and not array.scalar:
+                signs += list(np.sign(gradient).T)
+        move = _direction(recursion, array, state, gradient, step + 1)
+        moves.append(move)
+        if not array.scalar:
+            columns += _integrands(settings.rule, array, state, move)
+    averages = (yield np.stack(columns, axis=1)) if columns else np.zeros(0)
+    for array, move in zip(recursion.arrays, moves, strict=True):
+        state = states[array.name]
+        count = 0 if array.scalar else len(_integrands(settings.rule, array, state, move))
+        move = _scaled(settings.rule, array, state, move, averages[:count])
+        averages = averages[count:]
+        state.value = state.value - array.rate * move - array.shrink * (state.value - array.centre)
+
+
+def _gradient(array: Moved, live: dict[int, Any], errors: list[float], shape: tuple[int, ...]) -> Array:
+    found = np.zeros(shape)
+    for part in array.parts:
+        if errors[part.example]:
+            left = np.reshape(np.asarray(part.left(live), dtype=np.float64), (-1, 1))
+            found += (part.factor * errors[part.example]) * left * part.point
+    return found
+
+
+def _check_steady(array: Moved, gradient: Array) -> None:
+    if not array.steady and array.rooted and not array.eps and np.mean(gradient == 0) > GUARDED:
+        raise no_limit(f"the gradient of {array.name} vanishes in the limit, but its sign is used")
+
+
+def _direction(recursion: Recursion, array: Moved, state: State, gradient: Array, count: int) -> Array:
+    """q, as in :class:`~tpsym.transform.optimizers.Optimizer`, but for what needs averages."""
+    settings = recursion.settings
+    match settings.rule:
+        case "sgd" | "muon":
+            state.first = settings.momentum * state.first + gradient
+            return np.asarray(state.first)
+        case "signsgd":
+            return np.sign(gradient)
+        case "adagrad":
+            state.second = state.second + gradient**2
+            return quotient(gradient, array.rooted * np.sqrt(state.second) + array.eps)
+        case _:
+            beta1, beta2 = settings.beta1, settings.beta2
+            state.first = beta1 * state.first + (1 - beta1) * gradient
+            state.second = beta2 * state.second + (1 - beta2) * gradient**2
+            size = array.rooted * np.sqrt(state.second / (1 - beta2**count)) + array.eps
+            return quotient(np.asarray(state.first / (1 - beta1**count)), size)
+
+
+def quotient(above: Array, below: Array) -> Array:
+    """The quotient, 0 where both are."""
+    found: Array = np.divide(above, below, out=np.zeros_like(above), where=(below != 0) | (above != 0))
+    return found
+
+
+def _integrands(rule: str, array: Moved, state: State, move: Array) -> list[Array]:
+    """What muon and adafactor average over coordinates: the Gram matrix of the move, squares of entries."""
+    if rule == "muon":
+        return [move[:, i] * move[:, j] for i in range(move.shape[1]) for j in range(move.shape[1])]
+    if rule == "adafactor":
+        return [np.mean((state.value - array.centre) ** 2, axis=1)]
+    return []
+
+
+def _scaled(rule: str, array: Moved, state: State, move: Array, averages: Array) -> Array:
+    if rule == "muon":
+        if array.scalar:
+            return np.sign(move)
+        sizes, basis = np.linalg.eigh(averages.reshape(move.shape[1], -1))
+        kept = sizes > 1e-12 * max(float(sizes[-1]), 1e-300)
+        inverse = (basis[:, kept] / np.sqrt(sizes[kept])) @ basis[:, kept].T
+        return np.asarray(move @ inverse)
+    if rule == "adafactor":
+        square = np.mean((state.value - array.centre) ** 2) if array.scalar else averages[0]
+        return np.asarray(move * np.sqrt(square))
+    return move
