@@ -16,7 +16,7 @@ from sympy import Expr, S, Symbol
 from tpsym.errors import fail
 from tpsym.particles.plan import Formula, Graph, Setting, at, formula, ratio
 from tpsym.particles.powers import NOTHING, Lead, no_limit
-from tpsym.program.instructions import Matrix, RandomScalar, Vector
+from tpsym.program.instructions import Matrix, RandomScalar
 from tpsym.program.scope import Context
 from tpsym.transform.optimizers import Optimizer
 from tpsym.transform.trainable import Trainable, Use

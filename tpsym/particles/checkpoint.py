@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -21,10 +22,11 @@ FORMAT = "tpsym particles 1"
 def fingerprint(plan: Plan, *, particles: int, replicates: int, seed: tuple[int, ...]) -> str:
     """A digest of all that a run depends on but the number of steps and the code of unknown functions."""
     training, program, ready = plan.training, plan.ready.program, plan.ready
-    parts = [FORMAT, particles, replicates, seed, training.outputs, training.batches, training.loss, ready.stages]
+    parts: list[object] = [FORMAT, particles, replicates, seed, ready.stages]
+    parts += [training.outputs, training.batches, training.loss]
     parts += [repr(program[k]) for k in sorted(ready.leads)] + [plan.targets.tolist(), plan.updates]
     parts += sorted((pair, str(value)) for pair, value in program.covariances.items() if pair[0] in ready.leads)
-    parts += sorted(ready.setting.parameters.items()) + sorted(ready.setting.functions)
+    parts += [*sorted(ready.setting.parameters.items()), *sorted(ready.setting.functions)]
     parts += [(name, point.tolist()) for name, point in sorted(plan.points.items())]
     parts += [training.optimizer.rule, training.optimizer.momentum, training.optimizer.beta1, training.optimizer.beta2]
     parts += [(a.trainable.name, a.trainable.uses, a.step, a.shrink, a.eps, a.centre) for a in plan.arrays]
@@ -38,16 +40,18 @@ def save(path: Path, mark: str, arrays: Mapping[str, Array]) -> None:
     Raises:
         TpError: ``bad-checkpoint`` where nothing can be written.
     """
-    temporary = ""
+    temporary = None
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
         with os.fdopen(handle, "wb") as file:
-            np.savez(file, mark=np.array(mark), **{f"x/{k}": v for k, v in arrays.items()})
+            named: dict[str, Any] = {f"x/{k}": v for k, v in arrays.items()}
+            np.savez(file, mark=np.array(mark), **named)
         os.replace(temporary, path)
     except OSError as error:
         raise fail("bad-checkpoint", f"{path} cannot be written: {error.strerror}") from error
     finally:
-        Path(temporary or path).unlink(missing_ok=True) if temporary else None
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
 
 
 def load(path: Path, mark: str) -> dict[str, Array] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -143,7 +144,7 @@ class Runs:
         rows = zip(saved["outputs"], saved["losses"], saved["values"], strict=True)
         records = [Record(outputs, float(loss), tuple(map(float, v))) for outputs, loss, v in rows]
         starts = np.concatenate([[0], np.cumsum(saved["lengths"])])
-        runs = [records[a:b] for a, b in zip(starts[:-1], starts[1:], strict=True)]
+        runs = [records[a:b] for a, b in pairwise(starts)]
         self.done, self.begun = runs[:-1], runs[-1]
         if not self.begun:
             return None
@@ -156,7 +157,8 @@ class Runs:
         full, half = self.done[: self.replicates], self.done[self.replicates :]
 
         def of(read: Callable[[Record], Array | float]) -> tuple[list[Array], list[Array]]:
-            return [np.array([read(r) for r in run]) for run in full], [np.array([read(r) for r in run]) for run in half]
+            found = [[np.array([read(r) for r in run]) for run in runs] for runs in (full, half)]
+            return found[0], found[1]
 
         labels = [label for label, _, _ in self.plan.observed]
         values = {label: curve(*of(lambda r, i=i: r.values[i])) for i, label in enumerate(labels)}  # type: ignore[misc]
