@@ -2,14 +2,15 @@
 
 Without matrices the strong law of large numbers needs a finite mean only. NETSOR (no matrix used both
 ways) allows growth up to exp(C|x|^(2−ε)) (Yang 2019); NETSOR⊤ needs polynomially bounded functions
-(Yang 2020, Theorem 2.10). With scalars inside (NETSOR⊤+) the theorems assume rank stability or
-pseudo-Lipschitz functions (ibid., Appendix E).
+(Yang 2020, Theorem 2.10). With scalars inside (NETSOR⊤+) the theorems assume pseudo-Lipschitz functions
+(ibid., Theorem E.15), or rank stability and parameter control (Theorem E.11).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import sympy as sp
@@ -54,13 +55,14 @@ def theorem(
     """
     needed = program.behind(nodes)
     uses: dict[int, set[bool]] = {}
-    worst, culprit, scalars, unknown, outer = 0, "", False, False, False
+    worst, culprit, scalars, unknown, outer, lipschitz = 0, "", False, False, False, True
     for node in needed:
         instruction = program[node]
         if isinstance(instruction, MatMul):
             uses.setdefault(instruction.matrix, set()).add(instruction.transposed)
         elif isinstance(instruction, Nonlin | Moment | OuterNonlin) and instruction.vectors:
             slots = {vector_slot(i) for i in range(len(instruction.vectors))}
+            lipschitz = lipschitz and pseudo_lipschitz(instruction.payload)
             found = growth(instruction.payload, slots)
             unknown = unknown or instruction.payload.has(Unknown)
             scalars = scalars or bool(instruction.scalars)
@@ -69,10 +71,11 @@ def theorem(
                 worst, culprit = found, node_label(program, node)
     if payload is not None:
         symbols = {s for s in payload.free_symbols if s.name.startswith("$")}
+        lipschitz = lipschitz and pseudo_lipschitz(payload)
         found = growth(payload, symbols)
         if found > worst:
             worst, culprit = found, "the function averaged"
-    if not uses:
+    if not uses and not scalars:
         return Theorem("strong law of large numbers", "Yang2020TP3")
     both = any(len(orientations) == 2 for orientations in uses.values())
     if worst == 2 or (worst == 1 and both and correlated(needed)):
@@ -83,14 +86,35 @@ def theorem(
         assumes += ["gradient independence for functions of exponential growth"]
     if outer:
         return Theorem("NE⊗OR⊤ Master Theorem", "Yang2023TP4b", "; ".join([*assumes, "pseudo-Lipschitz functions"]))
-    if scalars and not both and worst:
+    if scalars and not both and worst and uses:
         assumes += ["rank stability", "parameter control"]
         return Theorem("NETSOR+ Master Theorem", "Yang2019TP1", "; ".join(assumes))
     if scalars:
-        return Theorem("NETSOR⊤+ Master Theorem", "Yang2020TP3", "; ".join([*assumes, "rank stability"]))
+        assumes += [] if lipschitz else ["rank stability", "parameter control"] if uses else ["parameter control"]
+        return Theorem("NETSOR⊤+ Master Theorem", "Yang2020TP3", "; ".join(assumes))
     if both:
         return Theorem("NETSOR⊤ Master Theorem", "Yang2020TP3", "; ".join(assumes))
     return Theorem("NETSOR Master Theorem", "Yang2019TP1", "; ".join(assumes))
+
+
+def pseudo_lipschitz(expr: Expr) -> bool:
+    """Whether |f(x) − f(y)| ≤ C |x − y| (1 + |x|^d + |y|^d) is evident, in vectors and scalars together."""
+    if not expr.args:
+        return True
+    if isinstance(expr, sp.Pow):
+        return bool(expr.exp.is_Integer and expr.exp.is_nonnegative) and pseudo_lipschitz(expr.base)
+    if isinstance(expr, (sp.Add, sp.Mul, *lipschitz_functions())):
+        return all(isinstance(a, Expr) and pseudo_lipschitz(a) for a in expr.args)
+    return not any(s.name.startswith("$") for s in expr.free_symbols)
+
+
+@cache
+def lipschitz_functions() -> tuple[type, ...]:
+    """Functions that are Lipschitz in their arguments, or smooth with derivatives that are."""
+    from tpsym import functions as fn
+
+    return (sp.sin, sp.cos, sp.tanh, sp.erf, sp.Abs, sp.Max, sp.Min, fn.Phi, fn.sigmoid, fn.relu, fn.leaky_relu,
+            fn.gelu, fn.silu, fn.softplus)
 
 
 def growth(expr: Expr, variables: set[Symbol]) -> Growth:

@@ -296,8 +296,7 @@ Value = (
 )
 
 _KINDS: Mapping[type, str] = {
-    Scalar: "a number",
-    Data: "a data point",
+    Scalar: "a number", Data: "a data point",
     Function: "a function",
     Trajectory: "a network in training (pick a step: F[1])",
     Snapshot: "a trained network",
@@ -307,10 +306,8 @@ _KINDS: Mapping[type, str] = {
     OptimizerValue: "an optimizer",
     GaussianLaw: "a Gaussian law",
     ListValue: "a list",
-    Condition: "a condition",
-    Region: "a region of parameters",
-    Finite: "a size",
-    Dimension: "a width",
+    Condition: "a condition", Region: "a region of parameters",
+    Finite: "a size", Dimension: "a width",
 }
 
 _THEORIES: Mapping[str, tuple[str, str]] = {

@@ -26,6 +26,7 @@ from tpsym.program.values import (
     describe,
 )
 from tpsym.results.answers import Answer, Notation, Recursion, needed
+from tpsym.results.closed import closed_form, facts
 from tpsym.results.inputs import default_inputs
 from tpsym.results.kernel_entries import tangent_entry
 from tpsym.results.meanfield_answers import numbers, statements, theory
@@ -206,8 +207,12 @@ def _build(
     covered += "".join(f", where {variance} > 0".replace("**", "^") for variance in side.conditions())
     side.theorems.clear()
     full = ". ".join(part for part in (note, covered) if part)
-    definitions = needed(right, side.limit.definitions)
-    return Answer(text, left, right, definitions, steps, span, note=full, value=_in_numbers(model, side, right))
+    definitions, shown = needed(right, side.limit.definitions), right
+    known = facts(model)
+    if definitions or right.free_symbols & known.keys():
+        closed = closed_form(right, definitions, known)
+        definitions, shown = (definitions, right) if closed is None else ((), closed)
+    return Answer(text, left, shown, definitions, steps, span, note=full, value=_in_numbers(model, side, right))
 
 
 def _in_numbers(model: Model, side: LimitQuestions, right: Expr) -> str | None:

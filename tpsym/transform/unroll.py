@@ -56,7 +56,7 @@ class Unrolled:
     def _advanced(self, step: int) -> tuple[History, ...]:
         training, copy = self.training, self.copies[step]
         batch = training.batch(step)
-        signals = {i: self._signal(copy, i) for i in batch}
+        signals = {i: self._signal(copy, i) * batch.count(i) for i in dict.fromkeys(batch)}
         found = []
         for array, history in zip(self.arrays, self.histories[step], strict=True):
             gradient = tuple(
