@@ -303,17 +303,16 @@ _KINDS: Mapping[type, str] = {
     Member: "an inner value of a function (call it on an input)",
     Nonlinearity: "a nonlinearity",
     Kernel: "a kernel (call it on two inputs)",
-    OptimizerValue: "an optimizer",
-    GaussianLaw: "a Gaussian law",
     ListValue: "a list",
     Condition: "a condition", Region: "a region of parameters",
-    Finite: "a size", Dimension: "a width",
+    Finite: "a size", Dimension: "a width", OptimizerValue: "an optimizer", GaussianLaw: "a Gaussian law",
 }
 
 _THEORIES: Mapping[str, tuple[str, str]] = {
     "meanfield": ("a mean field theory", ").chi"),
     "scaling": ("an analysis of scaling exponents", ", sgd).r"),
     "mup": ("a maximal update parametrisation", ", adam).lr(W)"),
+    "kernel_limit": ("a kernel limit of training", ").kernel(x, x)"),
 }
 
 

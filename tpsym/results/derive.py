@@ -86,6 +86,11 @@ def _answer(model: Model, side: LimitQuestions, question: tree.Derive, told: set
     if isinstance(value, Theory) and value.kind == "meanfield":
         yield from _theory_answers(side, value, text, question.span, told)
         return
+    if isinstance(value, Theory) and value.kind == "kernel_limit":
+        from tpsym.results.kernel_training_answers import answers
+
+        yield from answers(side, value, text, question.span)
+        return
     if isinstance(value, Theory | Region):
         from tpsym.results.exponent_answers import exponent_answers
 

@@ -104,6 +104,7 @@ class LimitQuestions:
             "meanfield": self.mean_field,
             "scaling": self.scaling,
             "mup": self.mup,
+            "kernel_limit": self.kernel_limit,
             **dict.fromkeys(KINDS, optimizer),
             "$kernel": self.kernel_entry,
             "$trained": ask_trained,
@@ -237,9 +238,12 @@ class LimitQuestions:
         self.ask(x.expr)
         if self.dry:
             return Scalar(stand_in(x.expr))
-        with reasons(node.span):
-            self.cite(x.expr)
-            law = self._law(scalar_limit(self.limit, x.expr), node.span)
+        try:
+            with reasons(node.span):
+                self.cite(x.expr)
+                law = self._law(scalar_limit(self.limit, x.expr), node.span)
+        except NoLimit as refusal:
+            law = self._kernel_law(refusal, node.args[0], scope)
         text = self.text(node.span, ((x.expr, None),))[2:-1]
         if isinstance(law, GaussianLaw):
             self.log_quantity(node.span, "mean", ((x.expr, None),), law.mean, name=f"mean of {text}")
@@ -254,6 +258,23 @@ class LimitQuestions:
         if not found.gaussian:
             raise NoLimit("the limit is random and not Gaussian", span)
         return GaussianLaw(mean(self.limit, [found]), covariance(self.limit, found, found))
+
+    def _kernel_law(self, refusal: NoLimit, node: tree.Expr, scope: Scope) -> Value:
+        """A trained network whose unrolled program has no limit by itself may be in the kernel regime."""
+        from tpsym.results.kernel_training_answers import law_of
+
+        law = law_of(self, node, scope)
+        if law is None:
+            raise refusal
+        try:
+            return law()
+        except NoLimit as other:
+            raise NoLimit(f"{refusal.reason}; as a kernel limit: {other.reason}", refusal.span) from None
+
+    def kernel_limit(self, context: Context, node: tree.Call, scope: Scope) -> Value:
+        from tpsym.results.kernel_training_answers import ask_kernel_limit
+
+        return ask_kernel_limit(self, node, scope)
 
     def mean_field(self, context: Context, node: tree.Call, scope: Scope) -> Value:
         from tpsym.results.meanfield_answers import ask

@@ -1,0 +1,177 @@
+"""``kernel_limit(F)``: training in the kernel regime as the language asks about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from sympy import Expr, Function, S, Symbol
+
+from tpsym.errors import Span, fail
+from tpsym.program.arithmetic import plain
+from tpsym.program.calls import run, take
+from tpsym.program.evaluate import evaluate
+from tpsym.program.messages import wrong_arity
+from tpsym.program.scope import Context, Scope
+from tpsym.program.values import GaussianLaw, Method, Scalar, Snapshot, Theory, Trajectory, Value, describe
+from tpsym.results.answers import Answer, needed
+from tpsym.results.inputs import default_inputs
+from tpsym.results.kernel_training import KernelTraining, Law, kernel_limit
+from tpsym.results.questions import LimitQuestions
+from tpsym.results.reasons import NoLimit, stand_in
+from tpsym.results.trained import network_of, output, training_of
+from tpsym.syntax import tree
+
+SIGNATURES = {
+    "kernel": "kernel(x, y)", "law": "law(k, x)", "covariance": "covariance(k, x, y)", "flow": "flow(s, x)",
+    "flow_covariance": "flow_covariance(s, x, y)", "final": "final(x)", "final_covariance": "final_covariance(x, y)",
+}
+TIMED = ("law", "covariance", "flow", "flow_covariance")
+"""What begins with a number of steps or a time."""
+STATED = 2
+"""Inputs at which a ``derive`` states the kernel."""
+
+
+def ask_kernel_limit(side: LimitQuestions, node: tree.Call, scope: Scope) -> Value:
+    """``kernel_limit(F)``."""
+    (value,) = take(side.context, node, scope, 1)
+    if not isinstance(value, Trajectory):
+        what = f"kernel_limit needs a training, this is {describe(value)}"
+        raise fail("training-expected", what, node.args[0].span, expected="the name of a `train` statement")
+    training_of(side.context, value)
+
+    def find(context: Context, name: str, place: Span) -> Value:
+        if name not in SIGNATURES:
+            raise fail("unknown-member", f"kernel_limit({value.name}) has no {name}", place,
+                       expected=", ".join(f".{s}" for s in SIGNATURES.values()))
+        return Method(name, lambda context, call, inner: _called(side, value, name, call, inner))
+
+    return Theory("kernel_limit", network_of(side.context, value), find, lambda: found(side, value, node.span))
+
+
+def found(side: LimitQuestions, trajectory: Trajectory, span: Span) -> KernelTraining:
+    """The kernel limit of a training, derived once.
+
+    Raises:
+        NoLimit: training is not, or not known to be, in the kernel regime.
+    """
+    key = ("kernel limit", id(trajectory.statement))
+    if key not in side.exponents:
+        side.exponents[key] = kernel_limit(side, training_of(side.context, trajectory), span)
+    result: KernelTraining = side.exponents[key]
+    return result
+
+
+def _called(side: LimitQuestions, trajectory: Trajectory, name: str, node: tree.Call, scope: Scope) -> Value:
+    """``.law(k, x)`` and the others."""
+    expected = SIGNATURES[name]
+    if len(node.args) != expected.count(",") + 1:
+        raise wrong_arity(name, expected.count(",") + 1, len(node.args), node.span, signature=expected)
+    places = [(evaluate(side.context, a, scope), a.span) for a in node.args]
+    times = [_time(side, *places.pop(0))] if name in TIMED else []
+    points = [point(side.context, trajectory, value, span) for value, span in places]
+    if side.dry:
+        shown: Expr = stand_in(Function(name)(*times, *points))
+        return GaussianLaw(shown, shown) if name in ("law", "flow", "final") else Scalar(shown)
+    result = getattr(found(side, trajectory, node.span), name)(*times, *points)
+    return as_value(result, node.span) if isinstance(result, Law) else Scalar(result)
+
+
+def _time(side: LimitQuestions, value: Value, span: Span) -> Expr:
+    time = plain(side.context, value, span)
+    if not isinstance(time, Scalar) or time.expr.free_symbols & side.context.nodes.keys():
+        raise fail("number-expected", f"a time is a number, this is {describe(value)}", span)
+    return time.expr
+
+
+def point(context: Context, trajectory: Trajectory, x: Value, span: Span) -> Expr:
+    """The network before training at an input."""
+    network = network_of(context, trajectory)
+    count = len(network.definition.parameters)
+    if count != 1:
+        raise NoLimit(f"{network.name} has {count} arguments, an input of a kernel limit is one", span)
+    return output(context, network, (x,), span)
+
+
+def as_value(law: Law, span: Span) -> Value:
+    """A law as a value of the language: a number where nothing is random."""
+    if law.variance == 0:
+        return Scalar(law.mean)
+    if not law.gaussian:
+        raise NoLimit("the output is random and not Gaussian in the limit", span)
+    return GaussianLaw(law.mean, law.variance)
+
+
+def law_of(side: LimitQuestions, node: tree.Expr, scope: Scope) -> Callable[[], Value] | None:
+    """What ``F[k](x)`` is in the kernel limit, where an expression is of this form."""
+    if not isinstance(node, tree.Call) or isinstance(node.function, tree.Name):
+        return None
+    snapshot = evaluate(side.context, node.function, scope)
+    if not isinstance(snapshot, Snapshot) or len(node.args) != 1:
+        return None
+
+    def law() -> Value:
+        x = point(side.context, snapshot.trajectory, evaluate(side.context, node.args[0], scope), node.span)
+        return as_value(found(side, snapshot.trajectory, node.span).law(snapshot.step, x), node.span)
+
+    return law
+
+
+# --- what a derive states ------------------------------------------------------------------------------
+
+
+def answers(side: LimitQuestions, value: Theory, text: str, span: Span) -> Iterator[Answer]:
+    """The kernel with its arrays, and laws of outputs after training."""
+    kernel: KernelTraining = value.content()
+    context = side.context
+    training = kernel.start.training
+    network = value.function
+    inputs = default_inputs(context.scope)[:STATED]
+    points = [(name, output(context, network, (x,), span)) for name, x in inputs]
+    pairs = [(points[0], p) for p in points]
+    for (a, x), (b, y) in pairs:
+        yield _kernel_answer(side, kernel, (Symbol(f"K({a}, {b})", real=True), x, y), text, span)
+    k = Symbol("k", integer=True, nonnegative=True)
+    for name, x in points:
+        steps: list[Expr] = [k] if not training.batches and training.optimizer.momentum == 0 else []
+        for step in (*steps, S(training.steps)):
+            try:
+                law = kernel.law(step, x)
+            except NoLimit:
+                continue
+            yield from _law_answers(side, law, f"f[{step}]({name})", text, span)
+            break
+
+
+def _kernel_answer(
+    side: LimitQuestions, kernel: KernelTraining, asked: tuple[Symbol, Expr, Expr], text: str, span: Span
+) -> Answer:
+    left, x, y = asked
+    entry = kernel.entry(x, y)
+    shares = tuple((s.name, s.value) for s in entry.shares if s.value != 0)
+    n = side.context.n
+    gone = [f"{s.name} adds {'less than ' if s.bound else ''}order {n**s.exponent}" for s in entry.shares
+            if s.value == 0 and s.exponent is not None]
+    note = "the kernel of training" + ("; " + ", ".join(gone) if gone else "")
+    note = note.replace("**", "^")
+    if kernel.start.assumes:
+        note += f"; assuming that {kernel.start.assumes}"
+    return _answer(side, left, entry.value, text, span, note=note, shares=shares)
+
+
+def _law_answers(side: LimitQuestions, law: Law, name: str, text: str, span: Span) -> Iterator[Answer]:
+    head = f"E {name}" if law.variance != 0 else name
+    yield _answer(side, Symbol(head, real=True), law.mean, text, span,
+                  note="" if law.variance == 0 else "over initialisations")
+    if law.variance != 0:
+        yield _answer(side, Symbol(f"Var {name}", real=True), law.variance, text, span)
+
+
+def _answer(
+    side: LimitQuestions, left: Symbol, right: Expr, text: str, span: Span, *, note: str = "",
+    shares: tuple[tuple[str, Expr], ...] = (),
+) -> Answer:
+    definitions = needed(right, side.limit.definitions)
+    return Answer(text, left, right, definitions, (), span, note=note, contributions=shares)
+
+
+__all__ = ["answers", "ask_kernel_limit", "law_of"]
