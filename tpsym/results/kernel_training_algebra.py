@@ -13,8 +13,10 @@ from dataclasses import dataclass
 import sympy as sp
 from sympy import Dummy, Expr, ImmutableMatrix, Symbol
 
-MOST_TERMS = 1500
+MOST_TERMS = 200
 """Terms of an entry of a response beyond which it is not written out."""
+SHORT = 120
+"""Operations up to which polynomials are multiplied out."""
 LARGEST = 4
 """Examples up to which an inverse is written out."""
 Vanishes = Callable[[Expr], bool]
@@ -131,8 +133,8 @@ def inverse_response(kernel: ImmutableMatrix, signals: Signals) -> ImmutableMatr
 
 
 def tidy(expr: Expr) -> Expr:
-    """Multiplied out where it is a polynomial, else as it is."""
-    return sp.expand(expr) if expr.is_polynomial() else expr
+    """Multiplied out where it is a polynomial that is not too long, else as it is."""
+    return sp.expand(expr) if expr.count_ops() < SHORT and expr.is_polynomial() else expr
 
 
 @dataclass(frozen=True)

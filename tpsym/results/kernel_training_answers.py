@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
-from sympy import Expr, Function, S, Symbol
+from sympy import Expr, Function, Integer, Symbol, Tuple
 
 from tpsym.errors import Span, fail
+from tpsym.limit.variables import label_latex
 from tpsym.program.arithmetic import plain
-from tpsym.program.calls import run, take
+from tpsym.program.calls import take
 from tpsym.program.evaluate import evaluate
 from tpsym.program.messages import wrong_arity
 from tpsym.program.scope import Context, Scope
@@ -16,6 +19,8 @@ from tpsym.program.values import GaussianLaw, Method, Scalar, Snapshot, Theory, 
 from tpsym.results.answers import Answer, needed
 from tpsym.results.inputs import default_inputs
 from tpsym.results.kernel_training import KernelTraining, Law, kernel_limit
+from tpsym.results.kernel_training_algebra import Letters
+from tpsym.results.kernel_training_entries import Entry
 from tpsym.results.questions import LimitQuestions
 from tpsym.results.reasons import NoLimit, stand_in
 from tpsym.results.trained import network_of, output, training_of
@@ -119,59 +124,93 @@ def law_of(side: LimitQuestions, node: tree.Expr, scope: Scope) -> Callable[[], 
 # --- what a derive states ------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Board:
+    """The kernel K and the initial covariance Σ by name, as a person would write a law in them.
+
+    ``points`` are outputs by the name of their input, ``stated`` the names whose values have been given.
+    """
+
+    side: LimitQuestions
+    kernel: KernelTraining
+    points: tuple[tuple[str, Expr], ...]
+    text: str
+    span: Span
+    names: dict[Expr, Symbol]
+    stated: set[Symbol]
+
+    def answer(self, left: Symbol, right: Expr, *, note: str = "", shares: tuple[tuple[str, Expr], ...] = ()) -> Answer:
+        """An equation; what has been stated is not defined again."""
+        known = {s: e for s, e in self.side.limit.definitions.items() if s not in self.stated}
+        rest = Tuple(right, *(e for _, e in shares))
+        return Answer(self.text, left, right, needed(rest, known), (), self.span, note=note, contributions=shares)
+
+    def entries(self) -> Iterator[Answer]:
+        """K and Σ at the inputs, each with a name from then on."""
+        pairs = [(p, q) for i, p in enumerate(self.points) for q in self.points[i:]]
+        examples = self.kernel.start.training.outputs
+        for (a, x), (b, y) in pairs:
+            if x not in examples and y not in examples:
+                continue
+            entry = self.kernel.entry(x, y)
+            shares = tuple((s.name, s.value) for s in entry.shares if s.value != 0)
+            yield self.answer(self._name("K", a, b), entry.value, note=self._kernel_note(entry), shares=shares)
+            self._state("K", a, b, entry.value)
+        for (a, x), (b, y) in pairs:
+            value = self.kernel.start.covariance(x, y)
+            if value != 0:
+                yield self.answer(self._name("Σ", a, b), value, note="the covariance of outputs before training")
+                self._state("Σ", a, b, value)
+
+    def _name(self, head: str, a: str, b: str) -> Symbol:
+        found = Symbol(f"{head}({a}, {b})", nonnegative=True) if a == b else Symbol(f"{head}({a}, {b})", real=True)
+        inside = ", ".join(label_latex(name) for name in (a, b))
+        self.side.limit.variables.latex.setdefault(found, f"{HEADS[head]}({inside})")
+        return found
+
+    def _state(self, head: str, a: str, b: str, value: Expr) -> None:
+        if value.is_Rational or value in self.names:
+            return
+        symbol = self._name(head, a, b)
+        self.names[value] = symbol
+        self.stated.add(symbol)
+        self.side.limit.definitions[symbol] = value
+
+    def _kernel_note(self, entry: Entry) -> str:
+        n = self.side.context.n
+        gone = [f"{s.name} adds {'less than ' if s.bound else ''}order {n**s.exponent}".replace("**", "^")
+                for s in entry.shares if s.value == 0 and s.exponent is not None]
+        assumed = [f"assuming that {self.kernel.start.assumes}"] if self.kernel.start.assumes else []
+        return "; ".join(["the kernel of training", *gone, *assumed])
+
+    def laws(self, step: Expr) -> Iterator[Answer]:
+        """The law of the outputs after some steps."""
+        kernel = replace(self.kernel, letters=Letters(self.names, {}))
+        for name, x in self.points:
+            with suppress(NoLimit):
+                law = kernel.law(step, x)
+                label = f"f[{step}]({name})"
+                if law.variance == 0:
+                    yield self.answer(Symbol(label, real=True), law.mean)
+                else:
+                    yield self.answer(Symbol(f"E {label}", real=True), law.mean, note="over initialisations")
+                    yield self.answer(Symbol(f"Var {label}", real=True), law.variance)
+
+
+HEADS = {"K": "K", "Σ": r"\Sigma"}
+
+
 def answers(side: LimitQuestions, value: Theory, text: str, span: Span) -> Iterator[Answer]:
     """The kernel with its arrays, and laws of outputs after training."""
     kernel: KernelTraining = value.content()
-    context = side.context
     training = kernel.start.training
-    network = value.function
-    inputs = default_inputs(context.scope)[:STATED]
-    points = [(name, output(context, network, (x,), span)) for name, x in inputs]
-    pairs = [(points[0], p) for p in points]
-    for (a, x), (b, y) in pairs:
-        yield _kernel_answer(side, kernel, (Symbol(f"K({a}, {b})", real=True), x, y), text, span)
-    k = Symbol("k", integer=True, nonnegative=True)
-    for name, x in points:
-        steps: list[Expr] = [k] if not training.batches and training.optimizer.momentum == 0 else []
-        for step in (*steps, S(training.steps)):
-            try:
-                law = kernel.law(step, x)
-            except NoLimit:
-                continue
-            yield from _law_answers(side, law, f"f[{step}]({name})", text, span)
-            break
-
-
-def _kernel_answer(
-    side: LimitQuestions, kernel: KernelTraining, asked: tuple[Symbol, Expr, Expr], text: str, span: Span
-) -> Answer:
-    left, x, y = asked
-    entry = kernel.entry(x, y)
-    shares = tuple((s.name, s.value) for s in entry.shares if s.value != 0)
-    n = side.context.n
-    gone = [f"{s.name} adds {'less than ' if s.bound else ''}order {n**s.exponent}" for s in entry.shares
-            if s.value == 0 and s.exponent is not None]
-    note = "the kernel of training" + ("; " + ", ".join(gone) if gone else "")
-    note = note.replace("**", "^")
-    if kernel.start.assumes:
-        note += f"; assuming that {kernel.start.assumes}"
-    return _answer(side, left, entry.value, text, span, note=note, shares=shares)
-
-
-def _law_answers(side: LimitQuestions, law: Law, name: str, text: str, span: Span) -> Iterator[Answer]:
-    head = f"E {name}" if law.variance != 0 else name
-    yield _answer(side, Symbol(head, real=True), law.mean, text, span,
-                  note="" if law.variance == 0 else "over initialisations")
-    if law.variance != 0:
-        yield _answer(side, Symbol(f"Var {name}", real=True), law.variance, text, span)
-
-
-def _answer(
-    side: LimitQuestions, left: Symbol, right: Expr, text: str, span: Span, *, note: str = "",
-    shares: tuple[tuple[str, Expr], ...] = (),
-) -> Answer:
-    definitions = needed(right, side.limit.definitions)
-    return Answer(text, left, right, definitions, (), span, note=note, contributions=shares)
+    inputs = default_inputs(side.context.scope)[:STATED]
+    points = tuple((name, output(side.context, value.function, (x,), span)) for name, x in inputs)
+    board = Board(side, kernel, points, text, span, {}, set())
+    yield from board.entries()
+    plain_descent = not training.batches and training.optimizer.momentum == 0
+    symbolic = list(board.laws(Symbol("k", integer=True, nonnegative=True))) if plain_descent else []
+    yield from symbolic or board.laws(Integer(training.steps))
 
 
 __all__ = ["answers", "ask_kernel_limit", "law_of"]

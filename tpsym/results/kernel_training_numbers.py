@@ -78,7 +78,7 @@ def kernel_numbers(
     entries += [*training.targets, training.optimizer.momentum]
     known = dict(needed(sp.Tuple(*entries), start.side.limit.definitions))
     values, exact = settings(model, [*entries, *known.values()], known, overrides)
-    balls = enclose_all(entries, values, definitions=known | exact, bits=96)
+    balls = enclose_all(entries, values, definitions=known | exact, bits=64)
     if not all(b.known for b in balls):
         raise fail("no-digits", "an entry of the kernel could not be computed", start.span)
     numbers = np.array([float(b.value.mid()) for b in balls])
@@ -99,7 +99,7 @@ def curves(
     """Training at its examples, called 1, 2, …, and at other ``points`` by name.
 
     Error signals that are linear in the output give the law exactly, up to rounding; others are averaged over
-    ``replicates`` independent scrambled Sobol sets of ``samples`` draws of the initial outputs.
+    ``replicates`` independent scrambled Sobol sets of ``samples`` draws of the initial outputs, or somewhat more.
 
     Raises:
         TpError, NoLimit: see :func:`kernel_numbers`.
@@ -125,7 +125,7 @@ def _linear(
     best = _recursion(found, loss, batches)
     generator = np.random.default_rng(0)
     scale = ROUNDING * np.arange(1, len(batches) + 2)
-    errors = [scale[:, None] * (1 + np.abs(b).max()) for b in best[:2]] + [scale * (1 + np.abs(best[2]).max())]
+    errors = [scale[:, None] * np.abs(b).max() for b in best[:2]] + [scale * np.abs(best[2]).max()]
     spread = [np.zeros_like(b) for b in best]
     for _ in range(PROBES):
         moved = [a + generator.choice([-1.0, 1.0], a.shape) * r for a, r in zip(
@@ -184,7 +184,7 @@ def _sampled(
 
     def off(values: Array) -> Array:
         error: Array = np.std(values, axis=0, ddof=1) / np.sqrt(replicates)
-        return error
+        return error + ROUNDING * len(batches) * np.abs(values).max()
 
     return KernelCurves(
         labels, means.mean(axis=0), deviations.mean(axis=0), losses.mean(axis=0),
@@ -204,11 +204,14 @@ def _replicate(
     across = found.covariance[:, :count] @ np.linalg.pinv(own, rcond=1e-12, hermitian=True)
     rest = np.maximum(np.diag(found.covariance) - np.einsum("pi,pi->p", across, found.covariance[:, :count]), 0.0)
     rest[:count] = 0.0
-    uniform = qmc.Sobol(count, scramble=True, seed=seed).random(samples)
-    noise = special.ndtri(np.clip(uniform, 1e-16, 1 - 1e-16)) @ root.T
+    noise = np.zeros((1, count))
+    if np.any(own):
+        exponent = int(np.ceil(np.log2(max(samples, 4 * count))))
+        uniform = qmc.Sobol(count, scramble=True, seed=seed).random_base2(exponent)
+        noise = matched(special.ndtri(np.clip(uniform, 1e-16, 1 - 1e-16))) @ root.T
     state = found.mean + noise @ across.T
     signal, value = (compile_payload(e, functions={}) for e in (loss.signal, loss.value))
-    moving = np.zeros((samples, count))
+    moving = np.zeros((len(state), count))
     means, deviations, losses = [], [], []
     for t in range(len(batches) + 1):
         given = {OUTPUT.name: state[:, :count], TARGET.name: found.targets}
@@ -216,10 +219,18 @@ def _replicate(
         deviations.append(np.sqrt(state.var(axis=0) + rest))
         losses.append(float(np.mean(value(given))))
         if t < len(batches):
-            now = np.broadcast_to(signal(given), (samples, count))
+            now = np.broadcast_to(signal(given), moving.shape)
             moving = found.momentum * moving + now * _share(batches[t], count)
             state = state - moving @ found.kernel.T
     return np.array(means), np.array(deviations), np.array(losses)
+
+
+def matched(draws: Array) -> Array:
+    """Standard Gaussian draws and their opposites, made to have a covariance that is the identity."""
+    both = np.vstack([draws, -draws])
+    factor = np.linalg.cholesky(both.T @ both / len(both))
+    found: Array = np.linalg.solve(factor, both.T).T
+    return found
 
 
 __all__ = ["KernelCurves", "KernelNumbers", "curves", "kernel_numbers"]

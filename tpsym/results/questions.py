@@ -238,11 +238,13 @@ class LimitQuestions:
         self.ask(x.expr)
         if self.dry:
             return Scalar(stand_in(x.expr))
+        cited = dict(self.theorems)
         try:
             with reasons(node.span):
                 self.cite(x.expr)
                 law = self._law(scalar_limit(self.limit, x.expr), node.span)
         except NoLimit as refusal:
+            self.theorems = cited
             law = self._kernel_law(refusal, node.args[0], scope)
         text = self.text(node.span, ((x.expr, None),))[2:-1]
         if isinstance(law, GaussianLaw):
