@@ -20,10 +20,10 @@ FORMAT = "tpsym particles 1"
 
 
 def fingerprint(plan: Plan, *, particles: int, replicates: int, seed: tuple[int, ...]) -> str:
-    """A digest of all that a run depends on but the number of steps and the code of unknown functions."""
+    """A digest of all that a run depends on but the code of unknown functions."""
     training, program, ready = plan.training, plan.ready.program, plan.ready
     parts: list[object] = [FORMAT, particles, replicates, seed, ready.stages]
-    parts += [training.outputs, training.batches, training.loss]
+    parts += [training.outputs, training.batches, training.loss, training.steps]
     parts += [repr(program[k]) for k in sorted(ready.leads)] + [plan.targets.tolist(), plan.updates]
     parts += sorted((pair, str(value)) for pair, value in program.covariances.items() if pair[0] in ready.leads)
     parts += [*sorted(ready.setting.parameters.items()), *sorted(ready.setting.functions)]
@@ -63,7 +63,7 @@ def load(path: Path, mark: str) -> dict[str, Array] | None:
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
             found = {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
         raise fail("bad-checkpoint", f"{path} is no checkpoint", fix="remove it or name another file") from error

@@ -24,9 +24,9 @@ from scipy.stats import qmc
 from tpsym.errors import fail
 from tpsym.simulate.payload import Array
 
-EVEN_DIRECTIONS = 32
+EVEN_DIRECTIONS = 128
 """Directions of a dimension that are filled evenly, by a scrambled Sobol sequence; later ones are drawn."""
-TOLERANCE = 1e-7
+TOLERANCE = 1e-6
 """A vector is in the span of a basis when no more than this part of it is outside."""
 LEFT_OVER = 0.1
 """Least part of fresh normals that must be outside the span of the old ones."""
@@ -56,6 +56,19 @@ class Rows:
         self.count += 1
 
 
+def extend(known: Rows, vectors: Array, least: Array) -> Array:
+    """Add what is new in the rows of ``vectors`` to orthonormal rows, if it is larger than ``least``; its sizes."""
+    rest = _split(_split(vectors, known.array)[1], known.array)[1]
+    old, lefts = known.count, np.zeros(len(rest))
+    for i, residual in enumerate(rest):
+        for _ in range(2):
+            residual = residual - (known.array[old:] @ residual / known.size) @ known.array[old:]
+        lefts[i] = np.sqrt(np.mean(residual**2))
+        if lefts[i] > least[i]:
+            known.append(residual / lefts[i])
+    return lefts
+
+
 @dataclass(slots=True)
 class Normals:
     """Fresh standard normals of one dimension in one replicate, in an order that depends on nothing but their count.
@@ -74,26 +87,22 @@ class Normals:
         self.anchors = Rows(self.particles)
         self.anchors.append(np.ones(self.particles))
 
-    def fresh(self, *older: Array) -> Array:
-        """Normals that are orthogonal, as samples, to the anchors and to the rows of ``older``, with mean square 1.
+    def fresh(self, count: int, known: Rows) -> Array:
+        """So many rows of normals, as samples orthonormal and orthogonal to the orthonormal rows of ``known``, which
+        they are added to.
 
         Raises:
             TpError: ``too-few-particles`` where there is no room for them.
         """
-        found = self._next()
-        size = np.sqrt(np.mean(found**2))
-        against = [rows for rows in (self.anchors.array, *older) if len(rows)]
-        for _ in range(2):
-            for rows in against:
-                found = found - (rows @ found / self.particles) @ rows
-        left = np.sqrt(np.mean(found**2))
-        if not left > LEFT_OVER * size:
+        found = np.array([self._next() for _ in range(count)]).reshape(count, self.particles)
+        sizes = np.sqrt(np.mean(found**2, axis=1))
+        lefts = extend(known, found, LEFT_OVER * sizes)
+        if not np.all(lefts > LEFT_OVER * sizes):
             raise fail(
                 "too-few-particles", f"{self.particles} particles are too few for so many products",
                 fix="use more particles",
             )
-        vector: Array = found / left
-        return vector
+        return known.array[known.count - count :]
 
     def _next(self) -> Array:
         number = self.taken
@@ -123,11 +132,34 @@ class MatrixLaw:
 
 @dataclass(slots=True)
 class Side:
-    """One orientation: an orthonormal ``basis`` of its arguments, and the normals that it makes of them, ``hats``."""
+    """One orientation: an orthonormal ``basis`` of its arguments, and the normals that it makes of them, ``hats``.
+
+    ``known`` are orthonormal vectors that fresh normals have to be orthogonal to: the anchors, the older normals, and
+    ``seen`` of the arguments of the transpose.
+    """
 
     basis: Rows
     hats: Rows
     normals: Normals
+    known: Rows
+    seen: int = 0
+
+    @classmethod
+    def make(cls, normals: Normals) -> Side:
+        """Nothing drawn yet."""
+        size = normals.particles
+        return cls(Rows(size), Rows(size), normals, Rows(size))
+
+    def draw(self, count: int, images: Array) -> None:
+        """Normals for new arguments; ``images`` are the arguments of the transpose."""
+        if not self.known.count:
+            for vector in self.normals.anchors.array:
+                self.known.append(vector)
+        new = images[self.seen :]
+        extend(self.known, new, np.full(len(new), TOLERANCE))
+        self.seen = len(images)
+        for vector in self.normals.fresh(count, self.known):
+            self.hats.append(vector)
 
 
 @dataclass(slots=True)
@@ -140,17 +172,16 @@ class GaussianMatrix:
     @classmethod
     def make(cls, law: MatrixLaw, rows: Normals, columns: Normals) -> GaussianMatrix:
         """A matrix that nothing is known of."""
-        size = rows.particles
-        return cls(law, (Side(Rows(size), Rows(size), rows), Side(Rows(size), Rows(size), columns)))
+        return cls(law, (Side.make(rows), Side.make(columns)))
 
     def coordinates(self, side: int, vectors: Array) -> Array:
         """The arguments in the rows of ``vectors`` in the basis, which grows by what is new in them."""
-        basis = self.sides[side].basis
+        own, other = self.sides[side], self.sides[1 - side]
+        basis, old = own.basis, own.basis.count
         sizes = np.sqrt(np.mean(vectors**2, axis=1))
         found, rest = _split(vectors, basis.array)
         more, rest = _split(rest, basis.array)
         found += more
-        old = basis.count
         extra = np.zeros((len(vectors), len(vectors)))
         for i, size in enumerate(sizes):
             residual = rest[i]
@@ -161,13 +192,10 @@ class GaussianMatrix:
             left = float(np.sqrt(np.mean(residual**2)))
             if left > TOLERANCE * size:
                 extra[i, basis.count - old] = left
-                self._grow(side, residual / left)
+                basis.append(residual / left)
+        if basis.count > old:
+            own.draw(basis.count - old, other.basis.array)
         return np.hstack([found, extra[:, : basis.count - old]])
-
-    def _grow(self, side: int, vector: Array) -> None:
-        own, other = self.sides[side], self.sides[1 - side]
-        own.basis.append(vector)
-        own.hats.append(own.normals.fresh(other.basis.array, own.hats.array))
 
     def apply(self, vectors: Array) -> Array:
         """W x for each row x."""
@@ -203,14 +231,19 @@ class GaussianMatrix:
 
     def state(self) -> dict[str, Array]:
         """All that has been drawn, to go on from later."""
-        parts = {f"{i}{n}": rows.array for i, s in enumerate(self.sides) for n, rows in (("b", s.basis), ("h", s.hats))}
-        return {name: array.copy() for name, array in parts.items()}
+        found: dict[str, Array] = {}
+        for i, side in enumerate(self.sides):
+            for name, rows in (("basis", side.basis), ("hats", side.hats), ("known", side.known)):
+                found[f"{i}{name}"] = rows.array.copy()
+            found[f"{i}seen"] = np.array(side.seen)
+        return found
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Go on from a saved state."""
         for i, side in enumerate(self.sides):
-            for name, rows in (("b", side.basis), ("h", side.hats)):
+            for name, rows in (("basis", side.basis), ("hats", side.hats), ("known", side.known)):
                 rows.store, rows.count = np.array(state[f"{i}{name}"]), len(state[f"{i}{name}"])
+            side.seen = int(state[f"{i}seen"])
 
 
 def _split(vectors: Array, basis: Array) -> tuple[Array, Array]:
@@ -231,11 +264,7 @@ def _padded(matrix: Array, rows: int, columns: int) -> Array:
 
 def orthonormal(normals: Normals, count: int) -> Array:
     """So many fresh directions, which later ones will be orthogonal to."""
-    found: list[Array] = []
-    for _ in range(count):
-        found.append(normals.fresh())
-        normals.anchors.append(found[-1])
-    return np.array(found).reshape(count, normals.particles)
+    return normals.fresh(count, normals.anchors)
 
 
 def seeds(seed: int | Sequence[int], replicate: int) -> tuple[int, ...]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -67,6 +70,20 @@ def particle_limit(
     return runs.curves(complete)
 
 
+@contextmanager
+def whole_steps() -> Iterator[Callable[[], bool]]:
+    """Keep an interruption from the keyboard until a step is done; what is given says whether there was one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 @dataclass(slots=True)
 class Runs:
     """All replicates of a task, one after the other: ``replicates`` of full size, then as many of half the size."""
@@ -79,6 +96,7 @@ class Runs:
     checkpoint: Path | None = None
     done: list[list[Record]] = field(default_factory=list)
     begun: list[Record] = field(default_factory=list)
+    current: Replicate | None = None
 
     def go(self) -> bool:
         """Run what has not been run; whether all of it has.
@@ -86,25 +104,23 @@ class Runs:
         Raises:
             KeyboardInterrupt: before there are two replicates to take a mean of.
         """
-        current: Replicate | None = None
         mark = fingerprint(self.plan, particles=self.particles, replicates=self.replicates, seed=self.seed)
         saved = load(self.checkpoint, mark) if self.checkpoint is not None else None
+        if saved is not None:
+            self._restore(saved)
         last = time.monotonic()
         try:
-            if saved is not None:
-                current = self._restored(saved)
-            while len(self.done) < 2 * self.replicates:
-                current = current or self._replicate(len(self.done))
-                self._advance(current)
-                if len(self.begun) > self.plan.training.steps:
-                    self.done.append(self.begun)
-                    self.begun, current = [], None
-                if self.checkpoint is not None and time.monotonic() - last > SAVED_EVERY:
-                    save(self.checkpoint, mark, self._state(current))
-                    last = time.monotonic()
+            with whole_steps() as stopped:
+                while len(self.done) < 2 * self.replicates:
+                    self._advance()
+                    if stopped():
+                        raise KeyboardInterrupt
+                    if self.checkpoint is not None and time.monotonic() - last > SAVED_EVERY:
+                        save(self.checkpoint, mark, self._state())
+                        last = time.monotonic()
         except KeyboardInterrupt:
             if self.checkpoint is not None:
-                save(self.checkpoint, mark, self._state(current))
+                save(self.checkpoint, mark, self._state())
             if len(self.done) < 2:
                 raise
             return False
@@ -117,40 +133,44 @@ class Runs:
         size = self.particles // 2 if half else self.particles
         return Replicate.begin(self.plan, particles=size, seed=seeds(self.seed, number))
 
-    def _advance(self, current: Replicate) -> None:
+    def _advance(self) -> None:
         """See a step, and make the next one."""
+        each = self.plan.training.steps + 1
+        current = self.current or self._replicate(len(self.done))
         live = current.pass_through()
         record = current.record(live)
-        if current.step < self.plan.training.steps:
+        if current.step < each - 1:
             current.update(live, record.outputs)
-        self.begun.append(record)
+        self.current, self.begun = current, [*self.begun, record]
+        if len(self.begun) == each:
+            self.done.append(self.begun)
+            self.current, self.begun = None, []
         if self.progress is not None:
-            each = self.plan.training.steps + 1
             self.progress(len(self.done) * each + len(self.begun), 2 * self.replicates * each)
 
-    def _state(self, current: Replicate | None) -> dict[str, Array]:
-        steps = [len(r) for r in (*self.done, self.begun)]
-        found = {"lengths": np.array(steps)}
-        records = [r for run in (*self.done, self.begun) for r in run]
-        found["outputs"] = np.array([r.outputs for r in records])
-        found["losses"] = np.array([r.loss for r in records])
-        found["values"] = np.array([r.values for r in records]).reshape(len(records), len(self.plan.observed))
-        if current is not None and self.begun:
-            found |= {f"run/{k}": v for k, v in current.state().items()}
+    def _state(self) -> dict[str, Array]:
+        runs = [*self.done, self.begun]
+        records = [r for run in runs for r in run]
+        found = {
+            "lengths": np.array([len(run) for run in runs]),
+            "outputs": np.array([r.outputs for r in records]),
+            "losses": np.array([r.loss for r in records]),
+            "values": np.array([r.values for r in records]).reshape(len(records), len(self.plan.observed)),
+        }
+        if self.current is not None:
+            found |= {f"run/{k}": v for k, v in self.current.state().items()}
         return found
 
-    def _restored(self, saved: Mapping[str, Array]) -> Replicate | None:
-        """Take over a checkpoint; a run of fewer steps than were asked for now goes on."""
+    def _restore(self, saved: Mapping[str, Array]) -> None:
+        """Take over a checkpoint."""
         rows = zip(saved["outputs"], saved["losses"], saved["values"], strict=True)
         records = [Record(outputs, float(loss), tuple(map(float, v))) for outputs, loss, v in rows]
         starts = np.concatenate([[0], np.cumsum(saved["lengths"])])
         runs = [records[a:b] for a, b in pairwise(starts)]
         self.done, self.begun = runs[:-1], runs[-1]
-        if not self.begun:
-            return None
-        current = self._replicate(len(self.done))
-        current.restore({k[4:]: v for k, v in saved.items() if k.startswith("run/")})
-        return current
+        if self.begun:
+            self.current = self._replicate(len(self.done))
+            self.current.restore({k[4:]: v for k, v in saved.items() if k.startswith("run/")})
 
     def curves(self, complete: bool) -> ParticleCurves:
         """Means over the replicates that were finished."""
