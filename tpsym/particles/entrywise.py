@@ -1,0 +1,305 @@
+r"""Matrices and other arrays on particles, moved by optimizers that are not linear in the gradients.
+
+An entrywise rule makes of the gradients :math:`g_{\alpha\beta} = \sum_a \chi_a l_a(\alpha) r_a(\beta)` a matrix
+:math:`Q(g_{\alpha\beta}, \dots)`; in the limit it takes z to :math:`E_\beta\,Q(\sum_a \chi_a l_a(\alpha) r_a(\beta))\,
+z(\beta)` over an independent copy β (Tensor Programs IVb, Theorem 2.6.10). Here β runs over the first particles, which
+for a Sobol sequence are evenly spread themselves, with weights under which they have the means of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tpsym.particles.entrywise_rules import EntryMemory, EntryRule, direction
+from tpsym.particles.gaussian import GaussianMatrix
+from tpsym.particles.states import Gradient, enlarged
+from tpsym.simulate.payload import Array
+
+COLUMNS = 512
+"""Particles that an independent copy runs over."""
+RIDGE = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """w ← keep·w + shift − step·direction."""
+
+    step: float
+    keep: float
+    shift: float = 0.0
+
+
+@dataclass(slots=True)
+class Pairs:
+    """A sum of outer products of vectors in rows."""
+
+    lefts: Array
+    rights: Array
+    weights: Array
+
+    def applied(self, vectors: Array, *, transposed: bool) -> Array:
+        """Rows of means with one factor, times the other."""
+        first, second = (self.lefts, self.rights) if transposed else (self.rights, self.lefts)
+        found: Array = ((vectors @ first.T) * (self.weights / vectors.shape[1])) @ second
+        return found
+
+
+@dataclass(slots=True)
+class EntrywiseMatrix:
+    """A matrix moved entry by entry: ``kept`` times the initial one, plus a matrix of which some columns and some rows
+    are held in full.
+
+    ``sizes`` are rows and columns as multiples of n; ``entries[0]`` is all rows by the first columns, ``entries[1]``
+    the first rows by all columns. Signs of one outer product are one outer product, and kept as ``pairs``.
+    """
+
+    rule: EntryRule
+    move: Move
+    matrix: GaussianMatrix
+    sizes: tuple[float, float]
+    kept: float
+    columns: int = COLUMNS
+    entries: list[Array] = field(default_factory=lambda: [np.zeros((0, 0)), np.zeros((0, 0))])
+    memories: tuple[EntryMemory, EntryMemory] = field(default_factory=lambda: (EntryMemory(), EntryMemory()))
+    pairs: Pairs = field(default_factory=lambda: Pairs(np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0)))
+    features: list[Array] = field(default_factory=lambda: [np.zeros((0, 0)), np.zeros((0, 0))])
+
+    def apply(self, vectors: Array) -> Array:
+        """W x for each row x."""
+        return self._product(0, vectors)
+
+    def apply_transposed(self, vectors: Array) -> Array:
+        """Wᵀ y for each row y."""
+        return self._product(1, vectors)
+
+    def _product(self, side: int, vectors: Array) -> Array:
+        found = self.matrix.product(side, vectors, factor=self.kept)
+        size = self.sizes[1 - side]
+        if len(self.pairs.weights):
+            found = found + size * self.pairs.applied(vectors, transposed=bool(side))
+        if self.entries[0].size:
+            entries = self.entries[0] if side == 0 else self.entries[1].T
+            found = found + size * (balanced(vectors, self.features[1 - side], self.columns) @ entries.T)
+        return found
+
+    def advance(self, gradient: Gradient) -> None:
+        """One update."""
+        assert gradient.rights is not None
+        keep, step = self.move.keep, self.move.step
+        self.kept *= keep
+        self.pairs.weights = keep * self.pairs.weights
+        self.entries = [keep * e for e in self.entries]
+        if not len(gradient.coefficients) and self.rule.rule == "signsgd":
+            return
+        if self.rule.rule == "signsgd" and len(gradient.coefficients) == 1:
+            self._pair(np.sign(gradient.coefficients[0]) * np.sign(gradient.lefts), np.sign(gradient.rights))
+            return
+        self.columns = min(self.columns, gradient.lefts.shape[1])
+        scaled = gradient.coefficients[:, None] * gradient.lefts
+        few = slice(None, self.columns)
+        made = (scaled.T @ gradient.rights[:, few], scaled[:, few].T @ gradient.rights)
+        for side, g in enumerate(made):
+            change = step * direction(self.rule, self.memories[side], g)
+            self.entries[side] = self.entries[side] - change if self.entries[side].size else -change
+        self.features = [gradient.lefts.copy(), gradient.rights.copy()]
+
+    def _pair(self, left: Array, right: Array) -> None:
+        pairs = self.pairs
+        known = len(pairs.weights) > 0
+        self.pairs = Pairs(
+            np.vstack([pairs.lefts, left]) if known else left, np.vstack([pairs.rights, right]) if known else right,
+            np.append(pairs.weights, -self.move.step),
+        )
+
+    def state(self) -> dict[str, Array]:
+        """To go on from later."""
+        found = {"kept": np.array(self.kept), "columns": np.array(self.columns), "weights": self.pairs.weights}
+        found |= {"lefts": self.pairs.lefts, "rights": self.pairs.rights}
+        for i in (0, 1):
+            found |= {f"entries{i}": self.entries[i], f"features{i}": self.features[i]}
+            found |= {f"{k}{i}": v for k, v in self.memories[i].state().items()}
+        return found
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Go on from a saved state; that of the initial matrix is kept with it."""
+        self.kept, self.columns = float(state["kept"]), int(state["columns"])
+        self.pairs = Pairs(*(np.array(state[k]) for k in ("lefts", "rights", "weights")))
+        self.entries = [np.array(state[f"entries{i}"]) for i in (0, 1)]
+        self.features = [np.array(state[f"features{i}"]) for i in (0, 1)]
+        for i in (0, 1):
+            self.memories[i].restore({k: state[f"{k}{i}"] for k in ("count", "first", "second")})
+
+
+def balanced(vectors: Array, features: Array, count: int) -> Array:
+    r"""The first ``count`` coordinates of vectors, so weighted that a mean over them comes close to one over all.
+
+    Weights :math:`w_\beta = 1/M + \lambda^\top\phi(\beta)` with the smallest λ for which x f has the mean it has over
+    all particles, for f the constant, the features and their signs: a regression of what is averaged on these.
+    """
+    size = vectors.shape[1]
+    if count == size:
+        return vectors / size
+    chosen = np.concatenate([np.ones((1, size)), features, np.sign(features)])
+    found = np.empty((len(vectors), count))
+    for i, vector in enumerate(vectors):
+        products = chosen * vector
+        scale = np.sqrt(np.mean(products**2, axis=1))
+        products = products[scale > 0] / scale[scale > 0, None]
+        few = products[:, :count]
+        lack = np.mean(products, axis=1) - np.mean(few, axis=1)
+        gram = few @ few.T / count
+        weights = 1 + np.linalg.lstsq(gram + RIDGE * np.eye(len(gram)), lack, rcond=None)[0] @ few
+        found[i] = vector[:count] * weights / count
+    return found
+
+
+@dataclass(slots=True)
+class EntrywiseValues:
+    """Vectors and numbers, or an input layer, moved entry by entry.
+
+    ``coordinates`` has a row for each number of a data point, ``points`` a row of these for each node; a vector or a
+    number has one coordinate and the point 1.
+    """
+
+    rule: EntryRule
+    move: Move
+    nodes: tuple[int, ...]
+    points: Array
+    coordinates: Array
+    memory: EntryMemory = field(default_factory=EntryMemory)
+
+    def given(self) -> dict[int, Array | float]:
+        """The values of the nodes."""
+        values = self.points @ self.coordinates
+        if values.shape[1] == 1:
+            return {k: float(row[0]) for k, row in zip(self.nodes, values, strict=True)}
+        return dict(zip(self.nodes, values, strict=True))
+
+    def advance(self, gradient: Gradient) -> None:
+        """One update; ``rights`` has the numbers of the data point of each part."""
+        rights = np.ones((len(gradient.lefts), 1)) if gradient.rights is None else gradient.rights
+        slope = (rights * gradient.coefficients[:, None]).T @ gradient.lefts
+        move = self.move
+        step = move.step * direction(self.rule, self.memory, slope)
+        self.coordinates = move.keep * self.coordinates + move.shift - step
+
+    def state(self) -> dict[str, Array]:
+        """To go on from later."""
+        return {"coordinates": self.coordinates, **self.memory.state()}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Go on from a saved state."""
+        self.coordinates = np.array(state["coordinates"])
+        self.memory.restore(state)
+
+
+def layer_coordinates(values: Array, points: Array, fresh: Array) -> Array:
+    """Coordinates of an input layer of which the products with ``points`` are ``values``; what these leave open is
+    taken from ``fresh``, rows of independent normals of the size of an entry."""
+    inverse = np.linalg.pinv(points, rcond=1e-10)
+    outside = np.eye(points.shape[1]) - inverse @ points
+    found: Array = inverse @ values + outside @ fresh
+    return found
+
+
+@dataclass(slots=True)
+class MuonMatrix:
+    r"""A matrix moved by polar factors, which between orthonormal bases are those of small matrices.
+
+    With :math:`m = \sum_{ij} C_{ij}\,q_i \otimes p_j` over orthonormal bases in the mean, the polar factor of m is
+    :math:`(n_1 n_2)^{-1/2}` times that of C between the same bases; ``move.step`` is η/u divided by
+    :math:`\sqrt{\rho_1\rho_2}`, times n/n.
+    """
+
+    momentum: float
+    move: Move
+    matrix: GaussianMatrix
+    sizes: tuple[float, float]
+    kept: float
+    change: Array
+    velocity: Array
+
+    def apply(self, vectors: Array) -> Array:
+        """W x for each row x."""
+        return self.matrix.product(0, vectors, factor=self.kept, change=self.sizes[1] * self.change)
+
+    def apply_transposed(self, vectors: Array) -> Array:
+        """Wᵀ y for each row y."""
+        return self.matrix.product(1, vectors, factor=self.kept, change=self.sizes[0] * self.change.T)
+
+    def advance(self, gradient: Gradient) -> None:
+        """One update."""
+        assert gradient.rights is not None
+        rights = self.matrix.coordinates(0, gradient.rights)
+        lefts = self.matrix.coordinates(1, gradient.lefts)
+        shape = self.matrix.sides[0].basis.count, self.matrix.sides[1].basis.count
+        self.velocity = self.momentum * enlarged(self.velocity, shape)
+        found = (rights.T * gradient.coefficients) @ lefts
+        self.velocity[: found.shape[0], : found.shape[1]] += found
+        self.change = self.move.keep * enlarged(self.change, shape) - self.move.step * polar(self.velocity)
+        self.kept *= self.move.keep
+
+    def state(self) -> dict[str, Array]:
+        """To go on from later."""
+        return {"kept": np.array(self.kept), "change": self.change, "velocity": self.velocity}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Go on from a saved state; that of the initial matrix is kept with it."""
+        self.kept = float(state["kept"])
+        self.change, self.velocity = np.array(state["change"]), np.array(state["velocity"])
+
+
+@dataclass(slots=True)
+class MuonValues:
+    """Vectors and numbers, or an input layer, moved by the polar factor of the gradient: of a vector, its direction.
+
+    ``move.step`` is η/u, divided by the root of the size of a vector as a multiple of n. ``coordinates`` and
+    ``points`` as in :class:`EntrywiseValues`.
+    """
+
+    momentum: float
+    move: Move
+    nodes: tuple[int, ...]
+    points: Array
+    coordinates: Array
+    velocity: Array
+
+    def given(self) -> dict[int, Array | float]:
+        """The values of the nodes."""
+        values = self.points @ self.coordinates
+        if values.shape[1] == 1:
+            return {k: float(row[0]) for k, row in zip(self.nodes, values, strict=True)}
+        return dict(zip(self.nodes, values, strict=True))
+
+    def advance(self, gradient: Gradient) -> None:
+        """One update; ``rights`` has the numbers of the data point of each part."""
+        rights = np.ones((len(gradient.lefts), 1)) if gradient.rights is None else gradient.rights
+        self.velocity = self.momentum * self.velocity + (rights * gradient.coefficients[:, None]).T @ gradient.lefts
+        size = np.sqrt(self.velocity.shape[1])
+        step = self.move.step * size * polar(self.velocity)
+        self.coordinates = self.move.keep * self.coordinates + self.move.shift - step
+
+    def state(self) -> dict[str, Array]:
+        """To go on from later."""
+        return {"coordinates": self.coordinates, "velocity": self.velocity}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Go on from a saved state."""
+        self.coordinates, self.velocity = np.array(state["coordinates"]), np.array(state["velocity"])
+
+
+def polar(matrix: Array) -> Array:
+    r"""The polar factor :math:`UV^\top` of :math:`USV^\top`, over singular values that are not zero."""
+    if not matrix.size or not np.any(matrix):
+        return np.zeros_like(matrix)
+    left, sizes, right = np.linalg.svd(matrix, full_matrices=False)
+    kept = sizes > POLAR_ROUNDING * sizes[0]
+    found: Array = left[:, kept] @ right[kept]
+    return found
+
+
+POLAR_ROUNDING = 1e-7
+"""Singular values up to this part of the largest are zero."""
