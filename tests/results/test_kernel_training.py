@@ -229,6 +229,7 @@ RECURRENT = """def f(x):
         h = W @ erf(h) + U @ x
     return v @ erf(h)
 """
+TRANSPOSED = "def f(x):\n    h = U @ x\n    return v @ (h + W.T @ erf(W @ h))\n"
 
 
 def from_start(setup: Setup, kernel: np.ndarray, start: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -268,6 +269,7 @@ CASES: dict[str, tuple[str, Rates, dict[str, object]]] = {
     ),
     "layer normalisation": (text("erf", body=NORM), sgd(1, RATE), {}),
     "recurrent": (text("erf", head="parametrization ntk", body=RECURRENT), sgd(0, RATE / 2), {}),
+    "W and its transpose": (text("erf", head="parametrization ntk", body=TRANSPOSED), sgd(0, RATE / 6), {}),
     "readout between": (text("erf", readout="n^(-3/2)"), sgd(1, RATE, U=Fraction(-1, 2), W=Fraction(1, 2)), {}),
 }
 

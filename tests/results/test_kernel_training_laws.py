@@ -275,6 +275,14 @@ def test_one_logistic_step_from_a_gaussian_output() -> None:
         case.limit().law(2, case.at["x"])
 
 
+def test_error_signals_that_jump_are_refused() -> None:
+    case = Linear("x", loss=Loss("absolute", sp.Abs(OUTPUT - TARGET), sp.sign(OUTPUT - TARGET)), small=True)
+    with pytest.raises(NoLimit, match="jumps"):
+        case.limit().law(1, case.at["x"])
+    with pytest.raises(NoLimit, match="jumps"):
+        curves(case.limit(), case.model, {}, overrides=OVERRIDES)
+
+
 # --- numbers -----------------------------------------------------------------------------------------------
 
 

@@ -30,7 +30,7 @@ from tpsym.results.kernel_training_algebra import (
     steps_weight,
     tidy,
 )
-from tpsym.results.kernel_training_entries import Entry, KernelStart
+from tpsym.results.kernel_training_entries import JUMPS, Entry, KernelStart
 from tpsym.results.questions import LimitQuestions
 from tpsym.results.reasons import NoLimit, reasons
 from tpsym.transform.training import OUTPUT, TARGET, Training
@@ -58,6 +58,8 @@ def kernel_limit(side: LimitQuestions, training: Training, span: Span) -> Kernel
         TpError: exponents make no sense, or outputs and targets do not match.
     """
     start = KernelStart(side, training, span)
+    if training.loss.signal.has(*JUMPS):
+        raise NoLimit(f"the error signal of the loss {training.loss.name} jumps, or may jump", span)
     for x in training.outputs:
         start.entry(x, x)
     return KernelTraining(start)

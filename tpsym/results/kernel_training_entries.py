@@ -16,7 +16,7 @@ from sympy import Expr, S
 
 from tpsym.derivation import rule
 from tpsym.errors import Span
-from tpsym.functions import leaky_relu, relu, step
+from tpsym.functions import delta, leaky_relu, relu, step
 from tpsym.limit.scalars import ScalarLimit, covariance, mean, scalar_limit
 from tpsym.limit.series import Series
 from tpsym.program.instructions import Moment, Nonlin, OuterNonlin
@@ -30,7 +30,9 @@ from tpsym.transform.training import Training
 if TYPE_CHECKING:
     from tpsym.results.questions import LimitQuestions
 
-KINKS = (relu, leaky_relu, sp.Abs, sp.Piecewise, sp.Max, sp.Min, step, sp.sign, sp.Heaviside)
+JUMPS = (step, delta, sp.sign, sp.Heaviside, sp.DiracDelta, sp.Piecewise, sp.floor, sp.ceiling)
+"""What a function is made of that may be discontinuous."""
+KINKS = (relu, leaky_relu, sp.Abs, sp.Max, sp.Min, *JUMPS)
 JUMPING_DERIVATIVES = "derivatives of nonlinearities that jump do as well as pseudo-Lipschitz ones"
 
 
