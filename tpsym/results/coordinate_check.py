@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Literal
 
-from sympy import Expr, Pow, Rational, S, Symbol
+from sympy import Expr, S, Symbol
 
-from tpsym.errors import NOWHERE, Span, TpError, fail
+from tpsym.errors import Span, TpError, fail
 from tpsym.functions import NONLINEARITIES, delta
-from tpsym.polyhedra.conditions import Expression, evaluate, holds, variables_of
+from tpsym.polyhedra.conditions import holds, variables_of
 from tpsym.polyhedra.forms import number
 from tpsym.polyhedra.trees import Point
 from tpsym.program.instructions import Dimension
@@ -21,8 +21,14 @@ from tpsym.program.scope import Context
 from tpsym.program.values import Function, node_symbol
 from tpsym.results.exponent_tables import named_nodes
 from tpsym.results.exponents import output
+from tpsym.results.parametrized import (
+    exact_values,
+    exponent_at,
+    refuse_missing,
+    rescaled_arrays,
+    with_maximal_rates,
+)
 from tpsym.scaling.arrays import Solved
-from tpsym.scaling.mup import maximal_update
 from tpsym.scaling.named import Name, exponents
 from tpsym.scaling.rates import declared
 from tpsym.scaling.regimes import Scaling
@@ -33,7 +39,6 @@ from tpsym.simulate.progress import Progress
 from tpsym.simulate.slopes import Kind, Slope, SlopeTable, slopes
 from tpsym.simulate.train_arrays import Functions
 from tpsym.transform.optimizers import Optimizer
-from tpsym.transform.trainable import Rescaled
 from tpsym.transform.training import CONSTANT, MSE, XENT, Loss, Training
 
 TOLERANCE = 0.15
@@ -114,12 +119,9 @@ def coordinate_check(
     table = None if parametrization is None else exponents(parametrization, context, target, optimizer, span)
     run, point = _read(context, target, optimizer, span, table), exact_values(context)
     scaling = Scaling(run, optimizer)
-    rescaled = {} if table is None else {
-        a.name: Rescaled(_at(table[a.name].multiplier, point), _at(a.extra, point))
-        for a in run.setting.arrays
-    }
+    rescaled = {} if table is None else rescaled_arrays(run, table, point)
     if parametrization == "mup":
-        optimizer = _maximal(context, target, optimizer)
+        optimizer = with_maximal_rates(context, target, optimizer)
     quantities = _quantities(scaling, target)
     training = Training(context, (target,), (S.One,), LOSSES[loss], optimizer, steps)
     broken = _broken(scaling, point)
@@ -137,22 +139,6 @@ def coordinate_check(
 
 
 # --- what is trained ---------------------------------------------------------------------------------
-
-
-def _maximal(context: Context, target: Expr, optimizer: Optimizer) -> Optimizer:
-    """Rates, decay and ε times what they are in the maximal update parametrisation."""
-    rows = {row.array: row for row in maximal_update(context, target, optimizer, NOWHERE).rows}
-
-    def times(value: Expr, exponent: Fraction) -> Expr:
-        found: Expr = value * Pow(context.n, Rational(exponent.numerator, exponent.denominator))
-        return found
-
-    return replace(
-        optimizer,
-        rates={name: times(optimizer.rate_of(name), row.lr) for name, row in rows.items()},
-        decays={name: times(d, row.decay) for name, row in rows.items() if (d := optimizer.decay_of(name)) != 0},
-        epsilons={name: times(e, row.eps) for name, row in rows.items() if (e := optimizer.eps_of(name)) != 0},
-    )
 
 
 def functions(context: Context, name: str) -> Functions:
@@ -190,11 +176,6 @@ def _quantities(scaling: Scaling, target: Expr) -> tuple[tuple[str, Expr, Dimens
 # --- what is derived ---------------------------------------------------------------------------------
 
 
-def exact_values(context: Context) -> Point:
-    """The parameters that have exact numbers by default."""
-    return {s.name: Fraction(int(d.p), int(d.q)) for s, d in context.parameters.items() if isinstance(d, Rational)}
-
-
 def _read(
     context: Context, target: Expr, optimizer: Optimizer, span: Span, table: Mapping[str, Solved] | None
 ) -> Run:
@@ -207,24 +188,6 @@ def _read(
     found = declared(context, optimizer) if table is None else table
     return read(context, target, optimizer, span,
                 solved={k: Solved(s.multiplier, s.deviation, number(FROZEN)) for k, s in found.items()})
-
-
-def _at(value: Expression, point: Point) -> Fraction:
-    """An exponent as a number."""
-    refuse_missing(variables_of(value), point)
-    return evaluate(value, point)
-
-
-def refuse_missing(variables: frozenset[str], point: Point) -> None:
-    """Raise unless all exponents have values.
-
-    Raises:
-        TpError: ``no-value``.
-    """
-    missing = sorted(variables - set(point))
-    if missing:
-        raise fail("no-value", f"{', '.join(missing)} must have a value: exponents of n depend on it",
-                   fix=f"--set {missing[0]}=1/2")
 
 
 def _broken(scaling: Scaling, point: Point) -> tuple[When, str] | None:
@@ -251,7 +214,7 @@ def _name(scaling: Scaling, expr: Expr) -> str:
 
 def _derived(scaling: Scaling, expr: Expr, kind: Kind, point: Point) -> Fraction | None:
     found = scaling.init(expr) if kind == "size" else scaling.update(expr)
-    return None if found is None else _at(found, point)
+    return None if found is None else exponent_at(found, point)
 
 
 def judged(derived: Fraction | None, slope: Slope, *, vanishes: bool = False) -> Agreement:
