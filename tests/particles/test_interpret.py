@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy as sp
 from numpy.typing import NDArray
+from sympy import S, Symbol
 
 import tpsym
 from tpsym.errors import TpError
@@ -15,6 +17,8 @@ from tpsym.particles import gaussian
 from tpsym.particles.gaussian import GaussianMatrix, MatrixLaw, Normals
 from tpsym.particles.interpret import Sample, sample
 from tpsym.program.evaluate import evaluate
+from tpsym.program.graph import Builder
+from tpsym.program.instructions import Dimension, column_slot, vector_slot
 from tpsym.program.scope import Context
 from tpsym.syntax.parse import parse_expression
 
@@ -149,6 +153,19 @@ def test_a_replicate_is_its_seed() -> None:
     np.testing.assert_array_equal(first[1], again[1])
     assert first[0] == again[0] != other[0]
     assert first[0] == pytest.approx(0.3942944903978412, abs=5e-4)
+
+
+def test_an_outer_nonlinearity_takes_independent_copies() -> None:
+    """E tanh(x) x' + n^(-1/2) |x'| over a copy x' with mean 1: the second term drops out."""
+    builder, width, n = Builder(), Dimension("n", S.One), Symbol("n", positive=True)
+    x = builder.vector("x", width, mean=S.One)
+    payload = sp.tanh(vector_slot(0)) * column_slot(0, 0) ** 2 + sp.Abs(column_slot(0, 0)) / sp.sqrt(n)
+    y = builder.outer(payload, order=1, vectors=(x,), dimension=width)
+    found = sample(builder.program(), [x, y], particles=256, seed=0, values={}).values
+    np.testing.assert_allclose(found[y], 2 * np.tanh(found[x]), rtol=1e-12)
+    twice = builder.outer(column_slot(1, 0) * column_slot(0, 0), order=2, vectors=(x,), dimension=width)
+    with pytest.raises(TpError, match="one further coordinate"):
+        sample(builder.program(), [twice], particles=256, seed=0, values={})
 
 
 def test_powers_of_the_width() -> None:

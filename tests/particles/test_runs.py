@@ -98,9 +98,10 @@ def test_an_interruption_waits_for_the_end_of_a_step(tmp_path: Path, monkeypatch
             os.kill(os.getpid(), signal.SIGINT)
         update(self, *given)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(replicate.Replicate, "update", pressed)
+    monkeypatch.setattr(replicate.Replicate, "update", pressed)
+    with pytest.raises(KeyboardInterrupt):
         particle_limit(training(4), **SETTINGS, checkpoint=file)
+    monkeypatch.undo()
     assert file.exists()
     assert same(particle_limit(training(4), **SETTINGS, checkpoint=file), whole)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -48,12 +49,14 @@ def task(
 ) -> tuple[Training, Any]:
     """A training with the rates of arrays as text, and what is observed."""
     context = tpsym.parse(text).model.context
+    decays = settings.pop("decay_of", {})
     found = {name: context.n if rate == "n" else value(context, rate).expr for name, rate in rates.items()}
     optimizer = Optimizer(settings.pop("rule", "sgd"), rate=found.pop("", S.Zero), rates=found, **settings)
     network = tuple(value(context, o).expr for o in outputs)
     values = [(label, value(context, label)) for label in seen]
     observed = tuple((k, v.expr, v.dimension if isinstance(v, VectorValue) else None) for k, v in values)
     numbers = tuple(sp.nsimplify(t) for t in targets)
+    optimizer = replace(optimizer, decays={**optimizer.decays, **{k: value(context, d).expr for k, d in decays.items()}})
     return Training(context, network, numbers, loss, optimizer, steps, batches), observed
 
 
@@ -175,7 +178,19 @@ def f(z):
     h = tanh(U @ z + b)
     return v @ tanh(W @ (h*tanh(W.T @ tanh(W @ h))))
 """, {**RATES, "": "n", "W": "1", "b": "n"},
-        {"steps": 4, "loss": XENT, "batches": ((0, 1), (2,), (3, 0))},
+        {"steps": 4, "loss": XENT, "batches": ((0, 1), (2,), (3, 0)), "decay_of": {"b": "1/(4*n)"}},
+    ),
+    "standardised arrays, and a readout that begins smaller": (
+        "parametrization ntk\n" + LAYERS.replace("1/n^2", "1/n^4") + """def f(z):
+    h = W @ tanh(U @ z)
+    return v @ tanh(h) + mean(tanh(h)*tanh(Y @ h))
+""", {"": "n^2", "U": "n", "W": "n", "Y": "n", "v": "n^3"}, {"steps": 3},
+    ),
+    "a readout and a matrix that begin at zero": (
+        LAYERS.replace("1/n^2", "0").replace("Y: (n, n) ~ N(0, 1/n)", "Y: (n, n) ~ N(0, 0)") + """def f(z):
+    h = tanh(U @ z)
+    return v @ tanh(W @ h + Y @ tanh(h))
+""", {**RATES, "": "n"}, {"steps": 4},
     ),
     "a learned size": (
         LAYERS + """weight s: () ~ N(1, 0)

@@ -93,7 +93,7 @@ class Reader:
             return multiplied([self.read(a) for a in expr.args])
         if isinstance(expr, sp.Pow) and not self._varies(expr.exp):
             return self._power(expr)
-        if isinstance(expr, HOMOGENEOUS):
+        if isinstance(expr, HOMOGENEOUS) and not any(self._varies(a) for a in expr.args[1:]):
             inner = self.read(expr.args[0])
             return NOTHING if inner.zero else Lead(
                 expr.func(inner.coefficient, *expr.args[1:]), inner.power, inner.exact
