@@ -99,13 +99,12 @@ def theorem(
 
 def pseudo_lipschitz(expr: Expr) -> bool:
     """Whether |f(x) − f(y)| ≤ C |x − y| (1 + |x|^d + |y|^d) is evident, in vectors and scalars together."""
-    if not expr.args:
+    if not any(s.name.startswith("$") for s in expr.free_symbols):
         return True
     if isinstance(expr, sp.Pow):
         return bool(expr.exp.is_Integer and expr.exp.is_nonnegative) and pseudo_lipschitz(expr.base)
-    if isinstance(expr, (sp.Add, sp.Mul, *lipschitz_functions())):
-        return all(isinstance(a, Expr) and pseudo_lipschitz(a) for a in expr.args)
-    return not any(s.name.startswith("$") for s in expr.free_symbols)
+    smooth = isinstance(expr, (sp.Symbol, sp.Add, sp.Mul, *lipschitz_functions()))
+    return smooth and all(isinstance(a, Expr) and pseudo_lipschitz(a) for a in expr.args)
 
 
 @cache

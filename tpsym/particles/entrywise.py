@@ -25,11 +25,14 @@ RIDGE = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """w ← keep·w + shift − step·direction."""
+    """w ← keep·w + shift − step·direction; where ``relative`` is not zero the step is also times that and the root
+    mean square of w − ``centre``."""
 
     step: float
     keep: float
     shift: float = 0.0
+    relative: float = 0.0
+    centre: float = 0.0
 
 
 @dataclass(slots=True)
@@ -88,7 +91,7 @@ class EntrywiseMatrix:
     def advance(self, gradient: Gradient) -> None:
         """One update."""
         assert gradient.rights is not None
-        keep, step = self.move.keep, self.move.step
+        keep, step = self.move.keep, self._step()
         self.kept *= keep
         self.pairs.weights = keep * self.pairs.weights
         self.entries = [keep * e for e in self.entries]
@@ -105,6 +108,11 @@ class EntrywiseMatrix:
             change = step * direction(self.rule, self.memories[side], g)
             self.entries[side] = self.entries[side] - change if self.entries[side].size else -change
         self.features = [gradient.lefts.copy(), gradient.rights.copy()]
+
+    def _step(self) -> float:
+        """That of this update. The initial entries are larger than all updates together."""
+        relative = self.move.relative
+        return self.move.step * (relative * self.kept * self.matrix.law.deviation if relative else 1.0)
 
     def _pair(self, left: Array, right: Array) -> None:
         pairs = self.pairs
@@ -184,6 +192,8 @@ class EntrywiseValues:
         slope = (rights * gradient.coefficients[:, None]).T @ gradient.lefts
         move = self.move
         step = move.step * direction(self.rule, self.memory, slope)
+        if move.relative:
+            step *= move.relative * float(np.sqrt(np.mean((self.coordinates - move.centre) ** 2)))
         self.coordinates = move.keep * self.coordinates + move.shift - step
 
     def state(self) -> dict[str, Array]:

@@ -18,7 +18,9 @@ LATER: Mapping[str, str] = MappingProxyType({
 OPTIMIZERS = ("sgd", "signsgd", "adam", "adamw", "adagrad", "adafactor", "muon", "shampoo")
 """Optimizers; one alone is one with the settings it has by itself."""
 
-LIMIT_NAMES = ("Z", "Zhat", "Zdot", "lim", "nngp", "ntk", "meanfield", "scaling", "mup", "kernel_limit", "E", *OPTIMIZERS)
+LIMIT_NAMES = (
+    "Z", "Zhat", "Zdot", "lim", "nngp", "ntk", "meanfield", "scaling", "mup", "kernel_limit", "E", *OPTIMIZERS,
+)
 
 WORD_OPTIONS = ("alignment", "multipliers")
 """Named arguments whose value is a word, not a value with a name."""

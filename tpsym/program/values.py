@@ -193,7 +193,7 @@ class Kernel:
     """``nngp(f)``: a function of two inputs."""
 
     kind: str
-    function: Function | Member
+    function: Function | Snapshot | Member
 
 
 Attributes = Callable[[Any, str, Span], Any]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sympy import Expr, Symbol
@@ -12,10 +14,11 @@ from tpsym.limit.scalars import ScalarLimit, covariance, covariance_terms, noise
 from tpsym.limit.variables import label_latex
 from tpsym.program.arithmetic import plain
 from tpsym.program.calls import inner_value, label_of, run
-from tpsym.program.values import Function, Kernel, Member, Scalar, Value, VectorValue, describe
+from tpsym.program.values import Function, Kernel, Member, Scalar, Snapshot, Value, VectorValue, describe
 from tpsym.results.reasons import NoLimit, reasons, stand_in
-from tpsym.results.tangent import TangentLimit, by_states, gradients, tell
-from tpsym.transform.tangent import contributions
+from tpsym.results.tangent import TangentLimit, by_states, gradients, tangent_limit, tell
+from tpsym.results.trained import network_of, unrolled
+from tpsym.transform.tangent import Contribution, contributions
 
 if TYPE_CHECKING:
     from tpsym.results.questions import LimitQuestions
@@ -65,6 +68,8 @@ def tangent_entry(side: LimitQuestions, kernel: Kernel, inputs: Pair, span: Span
         side.ask(first.expr + second.expr)
         return None
     passes = gradients(context, first), gradients(context, second)
+    if isinstance(kernel.function, Snapshot):
+        return trained_entry(side, kernel.function, contributions(context, *passes), span)
     found, below = contributions(context, *passes), by_states(context, *passes)
     if not found and not below:
         raise NoLimit("no trained array reaches the output, so its tangent kernel is zero", span)
@@ -83,6 +88,24 @@ def tangent_entry(side: LimitQuestions, kernel: Kernel, inputs: Pair, span: Span
     total = context.n ** (-result.exponent) * sum(part.factor * part.inner for part in found)
     side.log_quantity(span, "mean", ((total, None),), result.value, name=name)
     return result
+
+
+def trained_entry(
+    side: LimitQuestions, snapshot: Snapshot, initial: Sequence[Contribution], span: Span
+) -> TangentLimit:
+    """The tangent kernel after some steps: the moments of its summands, read in the program that training unrolls."""
+    training = unrolled(side.context, snapshot.trajectory)
+    found = [replace(part, inner=training.value(part.inner, snapshot.step)) for part in initial]
+    for part in found:
+        side.ask(part.inner)
+    with reasons(span):
+        side.cite(*(part.inner for part in found))
+        return tangent_limit(side.context, side.limit, found, [], missing_layers)
+
+
+def missing_layers(first: int, second: int) -> tuple[Expr, Expr]:
+    """Training is unrolled for a given number of layers, below which there is nothing."""
+    raise AssertionError(f"states {first} and {second} of a symbolic layer in training")
 
 
 def tell_covariance(
@@ -116,7 +139,7 @@ def kernel_latex(side: LimitQuestions, kernel: Kernel, inputs: Pair) -> str:
 def function_name(kernel: Kernel) -> str:
     """The network a kernel is of, as written: ``f`` or ``f.h[2]``."""
     function = kernel.function
-    if isinstance(function, Function):
+    if isinstance(function, Function | Snapshot):
         return function.name
     indices = f"[{', '.join(map(str, function.indices))}]" if function.indices is not None else ""
     return f"{function.function.name}.{function.name}{indices}"
@@ -126,9 +149,11 @@ def output(side: LimitQuestions, kernel: Kernel, x: Value, span: Span) -> Scalar
     """The network of a kernel at an input."""
     function = kernel.function
     if isinstance(function, Member):
-        value = inner_value(side.context, function, (x,), span)
+        assert isinstance(function.function, Function)
+        value = inner_value(side.context, function, function.function, (x,), span)
     else:
-        value = run(side.context, function, (x,), span).result(function, span)
+        network = network_of(side.context, function.trajectory) if isinstance(function, Snapshot) else function
+        value = run(side.context, network, (x,), span).result(network, span)
     found = plain(side.context, value, span)
     if not isinstance(found, Scalar | VectorValue):
         raise fail("bad-output", f"the output is {describe(found)}", span, expected="a scalar or a vector")

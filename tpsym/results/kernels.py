@@ -15,7 +15,7 @@ from tpsym.limit.variables import label_latex
 from tpsym.program.elaborate import Model, elaborate
 from tpsym.program.evaluate import evaluate
 from tpsym.program.names import nodes
-from tpsym.program.values import Data, Family, Finite, Function, Value, describe
+from tpsym.program.values import Data, Family, Finite, Member, Value, describe
 from tpsym.program.values import Kernel as KernelValue
 from tpsym.results.answers import Answer, Notation, Recursion, needed
 from tpsym.results.derive import kernel_value, notation, recursions_of
@@ -305,7 +305,7 @@ def power_of_n(side: LimitQuestions, found: KernelValue, model: Model) -> Expr:
 
 def input_names(model: Model, found: KernelValue) -> tuple[str, ...]:
     """The declared inputs; members of families one by one, unless the network takes families as a whole."""
-    function = found.function if isinstance(found.function, Function) else found.function.function
+    function = found.function.function if isinstance(found.function, Member) else found.function
     parameters = {p.id for p in function.definition.parameters}
     whole = any(isinstance(n, tree.Index) and isinstance(n.base, tree.Name) and n.base.id in parameters
                 for n in nodes(function.definition))

@@ -32,6 +32,7 @@ from tpsym.program.values import (
     Kernel,
     Member,
     Scalar,
+    Snapshot,
     Value,
     VectorValue,
     describe,
@@ -299,8 +300,12 @@ class LimitQuestions:
         (value,) = take(context, node, scope, 1)
         assert isinstance(node.function, tree.Name)
         kind = node.function.id
-        if not isinstance(value, Function | Member):
+        trained = value.function if isinstance(value, Member) else value
+        if not isinstance(value, Function | Member | Snapshot):
             raise fail("function-expected", f"{kind} needs a function, this is {describe(value)}", node.args[0].span)
+        if isinstance(trained, Snapshot) and (kind == "nngp" or isinstance(value, Member)):
+            what = f"{kind} of {describe(value)} after training is not available; ntk of the network is"
+            raise fail("not-available", what, node.args[0].span, fix=f"ntk({trained.name})")
         return Kernel(kind, value)
 
     def kernel_entry(self, context: Context, node: tree.Call, scope: Scope) -> Value:

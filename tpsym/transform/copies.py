@@ -233,7 +233,7 @@ class Copy:
             new = context.builder.moment(value, context.nodes, None) if new is None else new
             constant: Expr = S.One
         else:
-            constant, new = self._argument(value, instruction.dimension)  # type: ignore[union-attr]
+            constant, new = self._argument(value, instruction.dimension)  # type: ignore[union-attr, arg-type]
         self._named(node, new)
         return constant * context.symbol(new)
 
@@ -253,7 +253,7 @@ class Copy:
         slots: dict[Symbol, Expr] = {}
         vectors: list[int] = []
         for i, k in enumerate(instruction.vectors):
-            constant, held = self._argument(old[k], instruction.dimension)
+            constant, held = self._argument(old[k], self.context.builder[k].dimension)  # type: ignore[union-attr, arg-type]
             slots[vector_slot(i)] = constant * vector_slot(len(vectors))
             slots |= {column_slot(j, i): constant * column_slot(j, len(vectors)) for j in range(instruction.order)}
             vectors.append(held)

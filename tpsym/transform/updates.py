@@ -165,7 +165,7 @@ def by_coordinates(context: Context, optimizer: Optimizer, gradients: Scaled, ep
     length = len(next(iter(points.values())))
     columns = []
     for k in range(length):
-        entries = [sp.Add(*(c * t.left * points[t.right][k] for c, t in g)) for g in gradients]
+        entries = [sp.Add(*(c * t.left * points[str(t.right)][k] for c, t in g)) for g in gradients]
         columns.append(quotient(optimizer, entries, eps))
     return Columns(tuple(columns))
 
