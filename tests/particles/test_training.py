@@ -14,14 +14,17 @@ import tpsym
 from tpsym.errors import TpError
 from tpsym.particles import gaussian
 from tpsym.particles.curves import ParticleCurves
+from tpsym.particles.interpret import sample
 from tpsym.particles.runs import particle_limit
 from tpsym.program.evaluate import evaluate
 from tpsym.program.scope import Context
 from tpsym.program.values import VectorValue
+from tpsym.simulate.train_data import data_points, data_values
 from tpsym.simulate.training import train
 from tpsym.syntax.parse import parse_expression
 from tpsym.transform.optimizers import Optimizer
 from tpsym.transform.training import MSE, XENT, Loss, Training
+from tpsym.transform.unroll import unroll
 
 POINT = "width n\ndim d = 3\ninput x: (3) = [1, 1/2, 1/4]\n"
 SHALLOW = "weight U: (n, d) ~ N(0, 1)\nweight v: (1, n) ~ N(0, 1)\ndef f(z):\n    return v @ PHI(U @ z) / n\n"
@@ -56,7 +59,8 @@ def task(
     values = [(label, value(context, label)) for label in seen]
     observed = tuple((k, v.expr, v.dimension if isinstance(v, VectorValue) else None) for k, v in values)
     numbers = tuple(sp.nsimplify(t) for t in targets)
-    optimizer = replace(optimizer, decays={**optimizer.decays, **{k: value(context, d).expr for k, d in decays.items()}})
+    given = {name: value(context, decay).expr for name, decay in decays.items()}
+    optimizer = replace(optimizer, decays={**optimizer.decays, **given})
     return Training(context, network, numbers, loss, optimizer, steps, batches), observed
 
 
@@ -224,6 +228,27 @@ def test_networks_of_finite_width_approach_it(name: str) -> None:
     excess = np.mean(measured.var(axis=0), axis=1)  # of a convex loss at outputs that fluctuate
     spread = np.hypot(losses.std(axis=0, ddof=1) / np.sqrt(seeds), curves.losses.error)
     assert np.all(np.abs(losses.mean(axis=0) - curves.losses.mean) < 4 * spread + excess + 3 / n)
+
+
+def test_the_unrolled_program_has_the_same_limit() -> None:
+    """The longer program, run on particles as any other, against passes with arrays as they have become."""
+    text, rates, settings = NETWORKS["a matrix and its transpose, momentum and decay"]
+    batches = ((1, 1, 0), (0,))
+    training, _ = task(
+        POINTS + text, ("f(x[0])", "f(x[1])"), (1, -1), rates, **{**settings, "steps": 2, "batches": batches},
+    )
+    curves = particle_limit(training, values={}, data=DATA, particles=2**13)
+    context = training.context
+    longer = unroll(training, "F")
+    nodes = [context.nodes[longer.value(output, k)] for k in (0, 1, 2) for output in training.outputs]
+    products = data_values(context, data_points(context, {}, DATA))
+    found = np.array([
+        list(sample(context.builder.program(), nodes, particles=2**12, seed=s, values=products).values.values())
+        for s in range(8)
+    ])
+    error = np.hypot(found.std(axis=0, ddof=1) / np.sqrt(8), curves.outputs.error.ravel())
+    assert np.max(error) < 2e-3
+    assert np.all(np.abs(found.mean(axis=0) - curves.outputs.mean.ravel()) < 4 * error)
 
 
 # --- refusals --------------------------------------------------------------------------------------

@@ -85,8 +85,8 @@ class Replicate:
         given = {OUTPUT.name: outputs, TARGET.name: plan.targets}
         with np.errstate(all="ignore"):
             signals = plan.signal({**plan.ready.setting.parameters, **given})
-            errors = np.zeros(len(outputs))
-            errors[batch] = np.broadcast_to(signals, outputs.shape)[batch] / len(batch)
+            times = np.bincount(batch, minlength=len(outputs)) / len(batch)
+            errors = np.where(times > 0, signals, 0.0) * times
             for array in plan.arrays:
                 if array.trainable.name in self.states:
                     self.states[array.trainable.name].advance(self._gradient(array, live, errors, set(batch)))
