@@ -41,6 +41,13 @@ def name_number(limit: Limit, value: Expr) -> Expr:
     return _define(limit, value, symbol)
 
 
+def numbers_written_out(limit: Limit, expr: Expr) -> Expr:
+    """A random variable with its numbers in place of their names, to be shown and not to be averaged."""
+    numbers = {s: limit.definitions[s] for s in expr.free_symbols if s.name.startswith("θ[")}
+    found: Expr = expr.xreplace(numbers)
+    return found
+
+
 def _define(limit: Limit, value: Expr, symbol: Symbol) -> Symbol:
     limit.definitions[symbol] = value
     limit._named[value] = symbol

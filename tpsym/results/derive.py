@@ -11,6 +11,7 @@ from sympy import Expr, Function, S, Symbol
 from tpsym.derivation import Step
 from tpsym.errors import Diagnostic, Span, TpError, fail
 from tpsym.limit.hypotheses import Theorem
+from tpsym.limit.named import numbers_written_out
 from tpsym.limit.variables import label_latex
 from tpsym.program.calls import require_available
 from tpsym.program.elaborate import Model
@@ -124,6 +125,7 @@ def _equation(side: LimitQuestions, value: Value, text: str, node: tree.Expr) ->
             written = side.limit.variables.forms.get(limit)
             shown = limit if written is None or limit in written else sp.Add(*(c * g for g, c in written.items()))
             factor = side.context.n**exponent
+            shown = numbers_written_out(side.limit, shown)
             return name, factor * shown, "" if exponent == 0 else "at leading order in n"
     raise fail("not-derivable", f"cannot derive {describe(value)}", node.span, expected="a limit or a kernel")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sympy import Expr
 
-from tpsym.errors import Span, TpError, fail
+from tpsym.errors import NOWHERE, Span, TpError, fail
 from tpsym.program.arithmetic import plain
 from tpsym.program.calls import inner_value, run
 from tpsym.program.evaluate import assignments, evaluate
@@ -74,7 +74,7 @@ def image(context: Context, training: Unrolled, snapshot: Snapshot, value: Value
 
 def placed(error: TpError, span: Span) -> TpError:
     """An error of the unrolling, which knows no places, at one."""
-    return TpError(tuple(replace(d, span=span) if d.span is None or not d.span.line else d for d in error.diagnostics))
+    return TpError(tuple(replace(d, span=span) if d.span in (None, NOWHERE) else d for d in error.diagnostics))
 
 
 # --- the statement -------------------------------------------------------------------------------------
