@@ -164,10 +164,15 @@ class Side:
 
 @dataclass(slots=True)
 class GaussianMatrix:
-    """An initial matrix on particles; ``sides[0]`` is W, ``sides[1]`` its transpose."""
+    """An initial matrix on particles; ``sides[0]`` is W, ``sides[1]`` its transpose.
+
+    ``seen`` are the coordinates of arguments of products since they were last recalled, if they will be: ``recalls``.
+    """
 
     law: MatrixLaw
     sides: tuple[Side, Side]
+    seen: tuple[dict[bytes, Array], dict[bytes, Array]] = field(default_factory=lambda: ({}, {}))
+    recalls: bool = False
 
     @classmethod
     def make(cls, law: MatrixLaw, rows: Normals, columns: Normals) -> GaussianMatrix:
@@ -180,22 +185,35 @@ class GaussianMatrix:
         basis, old = own.basis, own.basis.count
         sizes = np.sqrt(np.mean(vectors**2, axis=1))
         found, rest = _split(vectors, basis.array)
-        more, rest = _split(rest, basis.array)
-        found += more
-        extra = np.zeros((len(vectors), len(vectors)))
-        for i, size in enumerate(sizes):
-            residual = rest[i]
+        new = np.flatnonzero(np.sqrt(np.mean(rest**2, axis=1)) > TOLERANCE * sizes)
+        more, again = _split(rest[new], basis.array)
+        found[new] += more
+        extra = np.zeros((len(vectors), len(new)))
+        for i, residual in zip(new, again, strict=True):
             for _ in range(2):
                 part = (basis.array[old:] @ residual) / basis.size
                 residual = residual - part @ basis.array[old:]
                 extra[i, : len(part)] += part
             left = float(np.sqrt(np.mean(residual**2)))
-            if left > TOLERANCE * size:
+            if left > TOLERANCE * sizes[i]:
                 extra[i, basis.count - old] = left
                 basis.append(residual / left)
         if basis.count > old:
             own.draw(basis.count - old, other.basis.array)
         return np.hstack([found, extra[:, : basis.count - old]])
+
+    def recalled(self, side: int, vectors: Array) -> Array:
+        """The coordinates of arguments, those of products that were taken just before as they were."""
+        seen = self.seen[side]
+        keys = [vector.tobytes() for vector in vectors]
+        unknown = [i for i, key in enumerate(keys) if key not in seen]
+        if unknown:
+            seen |= dict(zip((keys[i] for i in unknown), self.coordinates(side, vectors[unknown]), strict=True))
+        found = np.zeros((len(vectors), self.sides[side].basis.count))
+        for row, key in zip(found, keys, strict=True):
+            row[: len(seen[key])] = seen[key]
+        seen.clear()
+        return found
 
     def apply(self, vectors: Array) -> Array:
         """W x for each row x."""
@@ -209,6 +227,8 @@ class GaussianMatrix:
         """``factor`` times the product, plus ``change``: coordinates of arguments to those of the other basis."""
         own, other = self.sides[side], self.sides[1 - side]
         coordinates = self.coordinates(side, vectors)
+        if self.recalls:
+            self.seen[side].update({v.tobytes(): c for v, c in zip(vectors, coordinates, strict=True)})
         dots = factor * self.correlation(side, vectors)
         if change is not None:
             dots = dots + coordinates @ _padded(change, own.basis.count, other.basis.count)

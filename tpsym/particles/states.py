@@ -91,6 +91,9 @@ class MatrixState:
     change: Array
     velocity: Array
 
+    def __post_init__(self) -> None:
+        self.matrix.recalls = True
+
     def apply(self, vectors: Array) -> Array:
         """W x for each row x."""
         return self.matrix.product(0, vectors, factor=self.kept, change=self.sizes[1] * self.change)
@@ -102,8 +105,8 @@ class MatrixState:
     def advance(self, gradient: Gradient) -> None:
         """One update."""
         assert gradient.rights is not None
-        rights = self.matrix.coordinates(0, gradient.rights)
-        lefts = self.matrix.coordinates(1, gradient.lefts)
+        rights = self.matrix.recalled(0, gradient.rights)
+        lefts = self.matrix.recalled(1, gradient.lefts)
         shape = self.matrix.sides[0].basis.count, self.matrix.sides[1].basis.count
         self.velocity = self.rule.momentum * enlarged(self.velocity, shape)
         found = self.rule.step * (rights.T * gradient.coefficients) @ lefts
