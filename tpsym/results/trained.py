@@ -29,6 +29,7 @@ from tpsym.program.values import (
     describe,
 )
 from tpsym.results.inputs import is_data_family
+from tpsym.results.parametrized import as_meant
 from tpsym.syntax import tree
 from tpsym.transform.training import MSE, OUTPUT, TARGET, XENT, Loss, Training
 from tpsym.transform.unroll import Unrolled, unroll
@@ -95,7 +96,8 @@ def unrolled(context: Context, trajectory: Trajectory) -> Unrolled:
     if key not in context.instances:
         training = training_of(context, trajectory)
         try:
-            context.instances[key] = unroll(training, trajectory.name)
+            meant, rescaled = as_meant(training, trajectory.statement.span)
+            context.instances[key] = unroll(meant, trajectory.name, rescaled=rescaled)
         except TpError as error:
             raise placed(error, trajectory.statement.span) from None
     found: Unrolled = context.instances[key]
