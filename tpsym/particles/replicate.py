@@ -10,6 +10,8 @@ import numpy as np
 
 from tpsym.errors import fail
 from tpsym.particles.arrays import Part, TrainedArray, is_matrix, is_number, most, nodes_given, ratios, total
+from tpsym.particles.entrywise import EntrywiseMatrix, MuonMatrix
+from tpsym.particles.entrywise_start import NonlinearState, points_of, started
 from tpsym.particles.interpret import Draw, Operator, draw, execute
 from tpsym.particles.plan import Formula
 from tpsym.particles.states import Gradient, Linear, MatrixState, ValuesState
@@ -17,7 +19,8 @@ from tpsym.particles.training import Plan, evaluate, limit_of
 from tpsym.simulate.payload import Array
 from tpsym.transform.training import OUTPUT, TARGET
 
-State = MatrixState | ValuesState
+State = MatrixState | ValuesState | NonlinearState
+MATRICES = (MatrixState, EntrywiseMatrix, MuonMatrix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class Replicate:
         operators: dict[int, Operator] = dict(self.drawn.matrices)
         for array in self.plan.arrays:
             state = self.states.get(array.trainable.name)
-            if isinstance(state, MatrixState):
+            if isinstance(state, MATRICES):
                 assert array.trainable.node is not None
                 operators[array.trainable.node] = state
             elif state is not None:
@@ -111,14 +114,14 @@ class Replicate:
         return Gradient(coefficients, lefts, self._products(array, parts))
 
     def _products(self, array: TrainedArray, parts: list[Part]) -> Array | None:
-        """Inner products of the data points of the parts with those of the nodes of an input layer."""
+        """Of an input layer, the data points of the parts, or their products with those of its nodes."""
         if array.trainable.node is not None:
             return None
-        points, state = self.plan.points, self.states[array.trainable.name]
-        assert isinstance(state, ValuesState)
-        own = np.array([points[name] for k, name in array.trainable.points if k in state.nodes])
-        other = np.array([points[str(p.right)] for p in parts]).reshape(len(parts), own.shape[1])
-        return other @ own.T
+        state = self.states[array.trainable.name]
+        assert not isinstance(state, MATRICES)
+        own = points_of(self.plan, [name for k, name in array.trainable.points if k in state.nodes])
+        other = points_of(self.plan, [str(p.right) for p in parts]).reshape(len(parts), own.shape[1])
+        return other @ own.T if isinstance(state, ValuesState) else other
 
     def state(self) -> dict[str, Array]:
         """To go on from later."""
@@ -144,6 +147,8 @@ def _under(prefix: str, saved: Mapping[str, Array]) -> dict[str, Array]:
 
 def _start(plan: Plan, array: TrainedArray, drawn: Draw) -> State:
     """An array before training."""
+    if plan.training.optimizer.rule != "sgd":
+        return started(plan, array, drawn)
     trainable = array.trainable
     nodes = nodes_given(trainable)
     top = most(array.initial, plan.updates[trainable.name])

@@ -15,7 +15,8 @@ from tpsym.simulate.payload import Array
 @dataclass(frozen=True, slots=True)
 class Gradient:
     """The sum of ``coefficients[i]`` · ``lefts[i]`` ⊗ ``rights[i]``; the rows are vectors. ``rights`` is ``None``
-    for arrays that are vectors, and for an input layer it has the products of data points."""
+    for arrays that are vectors. For an input layer it has the products of data points with those of the nodes, or
+    their numbers where the rule is not linear."""
 
     coefficients: Array
     lefts: Array
@@ -23,7 +24,10 @@ class Gradient:
 
 
 class TrainedState(Protocol):
-    """An array during training, to leading order in n."""
+    """An array during training, to leading order in n.
+
+    One that is a matrix is an :class:`~tpsym.particles.interpret.Operator` too; any other has ``given``.
+    """
 
     def advance(self, gradient: Gradient) -> None: ...
 
@@ -115,15 +119,13 @@ class MatrixState:
         self.kept *= self.rule.keep
 
     def state(self) -> dict[str, Array]:
-        """To go on from later."""
-        own = {"kept": np.array(self.kept), "change": self.change, "velocity": self.velocity}
-        return own | self.matrix.state()
+        """To go on from later; the initial matrix has a state of its own."""
+        return {"kept": np.array(self.kept), "change": self.change, "velocity": self.velocity}
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Go on from a saved state."""
         self.kept = float(state["kept"])
         self.change, self.velocity = np.array(state["change"]), np.array(state["velocity"])
-        self.matrix.restore(state)
 
 
 def enlarged(matrix: Array, shape: tuple[int, int]) -> Array:

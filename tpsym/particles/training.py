@@ -24,9 +24,9 @@ from tpsym.particles.arrays import (
     needed,
     nodes_of,
     over_nodes,
-    total,
     trained_array,
 )
+from tpsym.particles.entrywise_powers import added_power
 from tpsym.particles.interpret import NO_FUNCTIONS, Initial, laws
 from tpsym.particles.plan import Formula, Functions, Graph, Setting, graph, widths
 from tpsym.particles.powers import no_limit
@@ -129,13 +129,6 @@ def _settle(
             return ready, arrays, updates
         updates = found
     raise no_limit("training is not stable: powers of the width grow from step to step")
-
-
-def added_power(array: TrainedArray, optimizer: Optimizer) -> Power:
-    """The power of n of what training adds to an array (to its products, of a matrix)."""
-    if optimizer.rule != "sgd":
-        raise fail("not-available", f"{optimizer.rule} on particles")
-    return most(total(array.step[1], array.gradient_power), total(array.shrink[1], array.centre[1]))
 
 
 def _order_one(formula: Formula, what: str) -> Formula:
