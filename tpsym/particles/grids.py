@@ -12,17 +12,20 @@ from sympy import Symbol
 from tpsym.errors import TpError, fail
 from tpsym.particles.curves import Curve, ParticleCurves
 from tpsym.particles.grids_checks import hindrance, not_served
-from tpsym.particles.grids_compile import compiled
 from tpsym.particles.grids_paths import Book, trajectory
+from tpsym.particles.grids_prepare import compiled
 from tpsym.particles.grids_recursion import Recursion
 from tpsym.particles.grids_rules import Panels, lattice, lattice_size
 from tpsym.particles.plan import Functions
 from tpsym.particles.training import Observed
 from tpsym.simulate.payload import Array
+from tpsym.transform.trainable import AS_DECLARED, Parametrization
 from tpsym.transform.training import Training
 
 SMOOTH_DIRECTIONS = 4
 BENT_DIRECTIONS = 3
+QUICK_DIRECTIONS = 2
+"""Directions with kinks up to which quadrature is worth while: in one more it takes minutes."""
 MAX_POINTS = 3_000_000
 MAX_WORK = 2_000_000_000
 """Steps at points that kinks may cost: a point of step t costs t of them. Some minutes."""
@@ -38,23 +41,25 @@ Progress = Callable[[int, int], None]
 def quadrature_serves(
     training: Training, observed: Observed = (), *, values: Mapping[Symbol, float] | None = None,
     data: Mapping[str, Sequence[float]] = NO_DATA, functions: Functions = NO_FUNCTIONS,
+    rescaled: Parametrization = AS_DECLARED,
 ) -> bool:
-    """Whether the limit of a training is an integral over few Gaussians; with ``values``, how many is counted."""
+    """Whether the limit of a training is an integral over few Gaussians; with ``values``, how many is counted, and
+    those that would take minutes are not."""
     if hindrance(training, observed) is not None:
         return False
     if values is None:
         return True
     try:
-        _check_count(compiled(training, observed, values=values, data=data, functions=functions))
+        recursion = compiled(training, observed, values=values, data=data, functions=functions, rescaled=rescaled)
     except TpError:
         return False
-    return True
+    return recursion.count <= (QUICK_DIRECTIONS if recursion.bent else SMOOTH_DIRECTIONS)
 
 
 def quadrature_limit(
     training: Training, observed: Observed = (), *, values: Mapping[Symbol, float],
     data: Mapping[str, Sequence[float]] = NO_DATA, functions: Functions = NO_FUNCTIONS, tolerance: float = 1e-8,
-    progress: Progress | None = None,
+    rescaled: Parametrization = AS_DECLARED, progress: Progress | None = None,
 ) -> ParticleCurves:
     """The limit of a training without n×n matrices, with errors of at most ``tolerance`` relative to 1 + value.
 
@@ -67,7 +72,7 @@ def quadrature_limit(
         TpError: ``no-quadrature`` where there are too many Gaussians, or the tolerance is not reached;
             ``no-particle-limit`` where the limit is not deterministic; as compiling the program.
     """
-    recursion = compiled(training, observed, values=values, data=data, functions=functions)
+    recursion = compiled(training, observed, values=values, data=data, functions=functions, rescaled=rescaled)
     _check_count(recursion)
     follow = _bent if recursion.bent else _smooth
     return follow(recursion, tolerance, progress or _quiet)
@@ -129,7 +134,8 @@ def on_panels(recursion: Recursion, rule: Panels, progress: Progress) -> Book:
     kept and every new point is followed from the start."""
     book = Book()
     known: list[Array] = []
-    main = trajectory(recursion, np.zeros((1, recursion.count)), book=book)
+    spread = np.random.default_rng(0).standard_normal((257, recursion.count))
+    main = trajectory(recursion, spread, book=book)
     work = 0
 
     def integrand(points: Array) -> tuple[Array, Array]:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
 from sympy import Expr, S, Symbol
 
-from tpsym.particles.grids_checks import bends, hindrance, not_served, stages
+from tpsym.particles.entrywise_rules import ENTRYWISE, EntryRule, direction_power
+from tpsym.particles.grids_checks import bends, stages
 from tpsym.particles.grids_laws import Law, Laws
-from tpsym.particles.grids_recursion import SCALE_FREE, Fixed, Moved, Part, Quantity, Recursion, Settings
-from tpsym.particles.plan import Functions, Setting, formula
+from tpsym.particles.grids_recursion import Fixed, Moved, Part, Quantity, Recursion
+from tpsym.particles.plan import Setting, formula, ratio
 from tpsym.particles.powers import NOTHING, Lead, no_limit
-from tpsym.particles.training import Observed, with_defaults
+from tpsym.particles.training import Observed
 from tpsym.program.instructions import Moment, Nonlin, RandomScalar, Vector, is_scalar, scalar_slot, vector_slot
 from tpsym.program.scope import Context
 from tpsym.simulate.payload import Array, compile_payload
-from tpsym.simulate.train_data import data_points, data_values
-from tpsym.transform.backward import backward
-from tpsym.transform.trainable import Trainable, trainables
+from tpsym.simulate.train_losses import numeric_loss
+from tpsym.transform.trainable import Trainable
 from tpsym.transform.training import Training
 
 PASSES = 16
@@ -75,6 +75,10 @@ class Compiler:
                 self.initial[array.name] = self.laws.scalar(array.law)
             else:
                 self.initial[array.name] = self.vectors[array.node]
+        for array in self.trained:
+            law = self.initial[array.name]
+            if law.power is not None and array.entries:
+                self.initial[array.name] = replace(law, power=law.power + array.entries)
         self.powers = {k: law.power for k, law in self.initial.items()}
         self.exact = dict.fromkeys(self.initial, True)
 
@@ -86,7 +90,7 @@ class Compiler:
         used = np.array([self.points[name] for node, name in array.points if node in self.order])
         if self.training.optimizer.rule == "adafactor":
             return np.eye(used.shape[1])
-        if self.training.optimizer.rule in SCALE_FREE:
+        if self.training.optimizer.rule in ENTRYWISE:
             return np.eye(used.shape[1])[np.any(used != 0, axis=0)]
         _, sizes, rows = np.linalg.svd(used, full_matrices=False)
         found: Array = rows[sizes > 1e-12 * max(float(sizes[0]), 1e-300)]
@@ -96,7 +100,7 @@ class Compiler:
         self.leads, self.found, self.arrays = {}, {}, []
         for array in self.trained:
             lead = _lead(self.powers[array.name], self.exact[array.name])
-            for node in _nodes(array):
+            for node in nodes_of(array):
                 self._put(node, lead)
         for node in self.order:
             symbol = self.context.symbol(node)
@@ -135,7 +139,7 @@ class Compiler:
         rate, of_rate = constant(optimizer.rate_of(name), f"the learning rate for {name}")
         assert of_unit is not None
         parts, top, steady = self._parts(array, unit, of_unit)
-        direction, eps, rooted = self._direction(array, top)
+        direction, rule = self._direction(array, top, steady)
         step = None
         if direction is not None and of_rate is not None:
             step = direction + of_rate - of_unit
@@ -149,11 +153,13 @@ class Compiler:
         used = rate / unit if step is not None and step == power else 0.0
         if optimizer.rule == "adafactor":
             used *= abs(unit)
+        if optimizer.rule == "muon" and isinstance(array.law, Vector):
+            used /= np.sqrt(ratio(array.law.dimension, self.setting))
         begins = law.power == power
         return Moved(
             name, isinstance(array.law, RandomScalar), self._products(array),
             law.mean if begins else 0 * law.mean, self._spread(law, begins, array),
-            parts, used, shrink, centre, eps, rooted, steady,
+            parts, used, shrink, centre, rule,
         )
 
     def _grow(self, name: str, step: Fraction | None) -> None:
@@ -201,24 +207,20 @@ class Compiler:
         steady = all(power == top and exact for power, _, exact in found)
         return tuple(part for power, part, _ in found if power == top), top, steady
 
-    def _direction(self, array: Trainable, top: Fraction | None) -> tuple[Fraction | None, float, float]:
-        """The power of n of the direction of a step, with ε and whether anything but ε divides."""
-        optimizer = self.training.optimizer
-        if top is None:
-            return None, 0.0, 1.0
-        match optimizer.rule:
-            case "sgd":
-                return top, 0.0, 1.0
-            case "signsgd":
-                return Fraction(0), 0.0, 1.0
-            case "muon":
-                scalar = isinstance(array.law, RandomScalar)
-                return Fraction(0) if scalar else -Fraction(1, 2), 0.0, 1.0
-            case _:
-                eps, of_eps = self.setting.constant(optimizer.eps_of(array.name), f"the ε for {array.name}")
-                if of_eps is None or of_eps < top:
-                    return Fraction(0), 0.0, 1.0
-                return top - of_eps, eps, 1.0 if of_eps == top else 0.0
+    def _direction(
+        self, array: Trainable, top: Fraction | None, steady: bool
+    ) -> tuple[Fraction | None, EntryRule]:
+        """The power of n of the direction of a step, and the entrywise rule with the ε that counts."""
+        optimizer, name = self.training.optimizer, array.name
+        eps, of_eps = self.setting.constant(optimizer.eps_of(name), f"the ε for {name}")
+        power, rooted, counts = direction_power(optimizer.rule, top, of_eps)
+        beta1, beta2 = (self.setting.number(e, "the optimizer") for e in (optimizer.beta1, optimizer.beta2))
+        rule = EntryRule(name, optimizer.rule, beta1, beta2, eps if counts else 0.0, rooted, steady)
+        if optimizer.rule in ENTRYWISE or top is None:
+            return power, rule
+        if optimizer.rule == "muon":
+            return Fraction(0) if isinstance(array.law, RandomScalar) else -Fraction(1, 2), rule
+        return top, rule
 
     def _decay(self, array: Trainable, rate: float, of_rate: Fraction | None) -> tuple[float, float]:
         """ηλ, and the centre as a coefficient of the power of the array."""
@@ -240,21 +242,17 @@ class Compiler:
         training, setting = self.training, self.setting
         outputs = [self._bounded(e, "an output") for e in training.outputs]
         observed = [(label, self._bounded(e, label), d is not None) for label, e, d in self.observed]
-        optimizer = training.optimizer
-        settings = Settings(optimizer.rule, *(
-            setting.number(e, "the optimizer") for e in (optimizer.momentum, optimizer.beta1, optimizer.beta2)
-        ))
         numbers, fixed = self._still()
         used = [*self.found.values(), *(p.left for a in self.arrays for p in a.parts), *(q for _, q, _ in observed)]
-        bent = any(q.kinks for q in used) or optimizer.rule in SCALE_FREE
+        bent = any(q.kinks for q in used) or training.optimizer.rule in ENTRYWISE
         vectors = frozenset(k for k in self.order if not is_scalar(self.context.builder[k]))
         return Recursion(
             training, self.found, stages(self.context, self.found, observed), vectors, fixed, numbers,
             tuple(self.arrays), tuple(outputs), tuple(observed),
-            compile_payload(training.loss.signal, functions=setting.functions),
-            compile_payload(training.loss.value, functions=setting.functions),
-            tuple(setting.number(e, "a target") for e in training.targets),
-            settings, setting.parameters, self.laws.count, bent,
+            numeric_loss(training.loss, setting.parameters, setting.functions),
+            np.array([setting.number(e, "a target") for e in training.targets]),
+            training.optimizer.rule, setting.number(training.optimizer.momentum, "the momentum"),
+            self.laws.count, bent,
         )
 
     def _bounded(self, expr: Expr, what: str) -> Quantity:
@@ -265,7 +263,7 @@ class Compiler:
 
     def _still(self) -> tuple[dict[int, float], tuple[Fixed, ...]]:
         """Initial scalars and vectors that are not trained."""
-        moving = {k for array in self.trained for k in _nodes(array)}
+        moving = {k for array in self.trained for k in nodes_of(array)}
         numbers, fixed = {}, []
         for node in self.order:
             instruction = self.context.builder[node]
@@ -283,39 +281,7 @@ class Compiler:
         return numbers, tuple(fixed)
 
 
-def compiled(
-    training: Training, observed: Observed, *, values: Mapping[Symbol, float], data: Mapping[str, Sequence[float]],
-    functions: Functions,
-) -> Recursion:
-    """The recursion of a training.
-
-    Raises:
-        TpError: ``no-quadrature`` for a network with random matrices or several widths, ``no-particle-limit`` for one
-            whose limit is not deterministic, ``no-value``, ``bad-data``, ``not-numeric``.
-    """
-    if (reason := hindrance(training, observed)) is not None:
-        raise not_served(reason)
-    context = training.context
-    found = trainables(context, [backward(context, output) for output in training.outputs])
-    needed = [*training.outputs, *(e for _, e, _ in observed)]
-    behind = _ancestors(context, needed)
-    kept = tuple(t for t in found if behind.intersection(_nodes(t)))
-    order = _ancestors(context, [*needed, *(u.left for t in kept for u in t.uses)])
-    known = with_defaults(context, values)
-    points = data_points(context, known, data)
-    known |= data_values(context, points)
-    setting = Setting({s.name: v for s, v in known.items()}, {context.n.name: S.One}, functions)
-    compiler = Compiler(training, observed, setting, points, kept, tuple(sorted(order)), Laws(context, setting))
-    compiler.begin()
-    return compiler.settle()
-
-
-def _ancestors(context: Context, exprs: Sequence[Expr]) -> set[int]:
-    nodes = {context.nodes[s] for e in exprs for s in e.free_symbols if s in context.nodes}
-    return set(context.builder.program().ancestors(nodes))
-
-
-def _nodes(array: Trainable) -> list[int]:
+def nodes_of(array: Trainable) -> list[int]:
     return [array.node] if array.node is not None else [k for k, _ in array.points]
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from tpsym.particles.grids_recursion import SCALE_FREE, Moved, Quantity, Recursion
+from tpsym.particles.entrywise_rules import ENTRYWISE, EntryMemory, direction
+from tpsym.particles.grids_recursion import Moved, Quantity, Recursion
 from tpsym.particles.powers import no_limit
 from tpsym.simulate.payload import Array
-from tpsym.transform.training import OUTPUT, TARGET
 
 GUARDED = 0.005
 """A part of the points at which an argument of a jump may vanish by chance."""
@@ -31,8 +31,7 @@ class State:
     """An array at the points, coordinates in columns, and what the optimizer remembers of it."""
 
     value: Array
-    first: Array | float = 0.0
-    second: Array | float = 0.0
+    memory: EntryMemory = field(default_factory=EntryMemory)
 
 
 Trajectory = Generator[Array, Array, None]
@@ -44,7 +43,11 @@ def trajectory(
     """Follow training from points, one in each row.
 
     Yields integrands in columns and is sent their averages, until the last step is done. ``signs`` collects the
-    signs of everything at whose zeros an integrand may not be smooth.
+    signs of everything at whose zeros an integrand may not be smooth; without it the points are taken to be spread
+    out, and what must not vanish at many of them is checked.
+
+    Raises:
+        TpError: ``no-particle-limit``.
     """
     states = {a.name: State(_start(a, points)) for a in recursion.arrays}
     for step in range(recursion.training.steps + 1):
@@ -55,11 +58,11 @@ def trajectory(
             live |= {k: float(value[0, 0]) if array.scalar else value @ point for k, point in array.nodes}
         squares: dict[str, float] = {}
         yield from _nodes(recursion, live, squares, len(points), signs)
-        outputs = [float(output(live)) for output in recursion.outputs]
+        outputs = np.array([float(output(live)) for output in recursion.outputs])
         if book is not None:
             _record(recursion, book, outputs, live, squares)
         if step < recursion.training.steps:
-            yield from _learn(recursion, states, live, _errors(recursion, step, outputs), step, signs)
+            yield from _learn(recursion, states, live, _errors(recursion, step, outputs), signs)
 
 
 def _start(array: Moved, points: Array) -> Array:
@@ -90,7 +93,7 @@ def _value(
     given = quantity.given(live)
     if signs is not None:
         signs += [_sign(kink(given), size) for kink in quantity.kinks]
-    for guard in quantity.guards:
+    for guard in quantity.guards if signs is None else ():
         if np.mean(np.broadcast_to(guard(given), size) == 0) > GUARDED:
             raise no_limit("the argument of a jump vanishes in the limit, where it is not zero at finite width")
     return np.broadcast_to(np.asarray(quantity.payload(given), dtype=np.float64), (size,))
@@ -101,55 +104,47 @@ def _sign(value: Any, size: int) -> Array:
     return found
 
 
-def _errors(recursion: Recursion, step: int, outputs: list[float]) -> list[float]:
+def _errors(recursion: Recursion, step: int, outputs: Array) -> Array:
     """By example, the derivative of the loss of the batch by its output."""
-    batch = recursion.training.batch(step)
-    found = [0.0] * len(outputs)
-    for i in batch:
-        given = {**recursion.parameters, OUTPUT.name: outputs[i], TARGET.name: recursion.targets[i]}
-        found[i] += float(recursion.signal(given)) / len(batch)
+    batch = list(recursion.training.batch(step))
+    found = np.zeros(len(outputs))
+    np.add.at(found, batch, recursion.loss.signals(outputs, recursion.targets)[batch] / len(batch))
     return found
 
 
 def _record(
-    recursion: Recursion, book: Book, outputs: list[float], live: dict[int, Any], squares: dict[str, float]
+    recursion: Recursion, book: Book, outputs: Array, live: dict[int, Any], squares: dict[str, float]
 ) -> None:
-    book.outputs.append(outputs)
-    pairs = zip(outputs, recursion.targets, strict=True)
-    losses = [recursion.loss({**recursion.parameters, OUTPUT.name: f, TARGET.name: y}) for f, y in pairs]
-    book.losses.append(float(np.mean(losses)))
+    book.outputs.append(list(outputs))
+    book.losses.append(float(np.mean(recursion.loss.losses(outputs, recursion.targets))))
     for label, quantity, vector in recursion.observed:
         value = squares[label] if vector else float(quantity(live))
         book.values.setdefault(label, []).append(value)
 
 
 def _learn(
-    recursion: Recursion, states: dict[str, State], live: dict[int, Any], errors: list[float], step: int,
-    signs: list[Array] | None,
+    recursion: Recursion, states: dict[str, State], live: dict[int, Any], errors: Array, signs: list[Array] | None
 ) -> Trajectory:
     """One update of all arrays. Muon and adafactor need averages over entries."""
-    settings, moves, columns = recursion.settings, [], []
+    moves, columns = [], []
     for array in recursion.arrays:
         state = states[array.name]
         gradient = _gradient(array, live, errors, state.value.shape)
-        if settings.rule in SCALE_FREE:
-            _check_steady(array, gradient)
-            if signs is not None and not array.scalar:
-                signs += list(np.sign(gradient).T)
-        move = _direction(recursion, array, state, gradient, step + 1)
-        moves.append(move)
+        if recursion.rule in ENTRYWISE and signs is not None and not array.scalar:
+            signs += list(np.sign(gradient).T)
+        moves.append(_direction(recursion, array, state, gradient, checked=signs is None))
         if not array.scalar:
-            columns += _integrands(settings.rule, array, state, move)
+            columns += _integrands(recursion.rule, array, state, moves[-1])
     averages = (yield np.stack(columns, axis=1)) if columns else np.zeros(0)
     for array, move in zip(recursion.arrays, moves, strict=True):
         state = states[array.name]
-        count = 0 if array.scalar else len(_integrands(settings.rule, array, state, move))
-        move = _scaled(settings.rule, array, state, move, averages[:count])
+        count = 0 if array.scalar else len(_integrands(recursion.rule, array, state, move))
+        step = array.rate * _scaled(recursion.rule, array, state, move, averages[:count])
         averages = averages[count:]
-        state.value = state.value - array.rate * move - array.shrink * (state.value - array.centre)
+        state.value = state.value - step - array.shrink * (state.value - array.centre)
 
 
-def _gradient(array: Moved, live: dict[int, Any], errors: list[float], shape: tuple[int, ...]) -> Array:
+def _gradient(array: Moved, live: dict[int, Any], errors: Array, shape: tuple[int, ...]) -> Array:
     found = np.zeros(shape)
     for part in array.parts:
         if errors[part.example]:
@@ -158,35 +153,12 @@ def _gradient(array: Moved, live: dict[int, Any], errors: list[float], shape: tu
     return found
 
 
-def _check_steady(array: Moved, gradient: Array) -> None:
-    if not array.steady and array.rooted and not array.eps and np.mean(gradient == 0) > GUARDED:
-        raise no_limit(f"the gradient of {array.name} vanishes in the limit, but its sign is used")
-
-
-def _direction(recursion: Recursion, array: Moved, state: State, gradient: Array, count: int) -> Array:
+def _direction(recursion: Recursion, array: Moved, state: State, gradient: Array, *, checked: bool) -> Array:
     """q, as in :class:`~tpsym.transform.optimizers.Optimizer`, but for what needs averages."""
-    settings = recursion.settings
-    match settings.rule:
-        case "sgd" | "muon":
-            state.first = settings.momentum * state.first + gradient
-            return np.asarray(state.first)
-        case "signsgd":
-            return np.sign(gradient)
-        case "adagrad":
-            state.second = state.second + gradient**2
-            return quotient(gradient, array.rooted * np.sqrt(state.second) + array.eps)
-        case _:
-            beta1, beta2 = settings.beta1, settings.beta2
-            state.first = beta1 * state.first + (1 - beta1) * gradient
-            state.second = beta2 * state.second + (1 - beta2) * gradient**2
-            size = array.rooted * np.sqrt(state.second / (1 - beta2**count)) + array.eps
-            return quotient(np.asarray(state.first / (1 - beta1**count)), size)
-
-
-def quotient(above: Array, below: Array) -> Array:
-    """The quotient, 0 where both are."""
-    found: Array = np.divide(above, below, out=np.zeros_like(above), where=(below != 0) | (above != 0))
-    return found
+    if recursion.rule in ENTRYWISE:
+        return direction(array.rule if checked else replace(array.rule, steady=True), state.memory, gradient)
+    state.memory.first = recursion.momentum * state.memory.first + gradient
+    return np.asarray(state.memory.first)
 
 
 def _integrands(rule: str, array: Moved, state: State, move: Array) -> list[Array]:

@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tpsym.particles.entrywise_rules import EntryRule
 from tpsym.simulate.payload import Array, Payload
+from tpsym.simulate.train_losses import NumericLoss
 from tpsym.transform.training import Training
-
-SCALE_FREE = ("signsgd", "adam", "adagrad", "adafactor")
-"""Rules that look at the sign of an entry of the gradient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +55,7 @@ class Moved:
 
     It has one coordinate by number of a data point, or one; ``nodes`` are its products with points. It starts as
     ``mean + loadings @ g``. One step is :math:`w \leftarrow w - \eta\,(q + \lambda(w - c))` with ``rate`` η for the
-    direction q, ``shrink`` ηλ and ``centre`` c. ``eps`` is ε, ``rooted`` 0 where ε is so large that nothing else
-    divides. ``steady`` says that the gradient has no part of smaller order.
+    direction q, ``shrink`` ηλ and ``centre`` c.
     """
 
     name: str
@@ -69,9 +67,7 @@ class Moved:
     rate: float
     shrink: float
     centre: float
-    eps: float
-    rooted: float
-    steady: bool
+    rule: EntryRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +89,6 @@ class Fixed:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """The numbers of an optimizer that all arrays share."""
-
-    rule: str
-    momentum: float
-    beta1: float
-    beta2: float
-
-
-@dataclass(frozen=True, slots=True)
 class Recursion:
     """All of it. ``numbers`` are scalars that do not move, ``count`` is how many Gaussians there are; ``bent`` says
     that something is not smooth."""
@@ -116,10 +102,9 @@ class Recursion:
     arrays: tuple[Moved, ...]
     outputs: tuple[Quantity, ...]
     observed: tuple[tuple[str, Quantity, bool], ...]
-    signal: Payload
-    loss: Payload
-    targets: tuple[float, ...]
-    settings: Settings
-    parameters: Mapping[str, float]
+    loss: NumericLoss
+    targets: Array
+    rule: str
+    momentum: float
     count: int
     bent: bool
