@@ -196,6 +196,16 @@ def f(z):
     return v @ tanh(W @ h + Y @ tanh(h))
 """, {**RATES, "": "n"}, {"steps": 4},
     ),
+    "attention": (
+        LAYERS + """weight K: (n, n) ~ N(0, 1/n)
+def f(z):
+    g = U @ z
+    for t in 0..3:
+        h[t] = tanh(U @ x[t])
+        s[t] = exp(4*mean((Y @ g)*(K @ h[t])))
+    return v @ tanh(g + W @ sum(s[t]*h[t]/sum(s[k] for k in 0..3) for t in 0..3))
+""", {**RATES, "K": "1"}, {"steps": 3},
+    ),
     "a learned size": (
         LAYERS + """weight s: () ~ N(1, 0)
 def f(z):
@@ -228,6 +238,22 @@ def test_networks_of_finite_width_approach_it(name: str) -> None:
     excess = np.mean(measured.var(axis=0), axis=1)  # of a convex loss at outputs that fluctuate
     spread = np.hypot(losses.std(axis=0, ddof=1) / np.sqrt(seeds), curves.losses.error)
     assert np.all(np.abs(losses.mean(axis=0) - curves.losses.mean) < 4 * spread + excess + 3 / n)
+
+
+def test_a_network_differs_by_the_inverse_root_of_its_width() -> None:
+    """Three hidden layers after 20 steps on four points: one network at a time, down to the error of the particles."""
+    text, rates, settings = NETWORKS["three hidden layers"]
+    outputs = tuple(f"f(x[{i}])" for i in range(4))
+    training, _ = task(POINTS + text, outputs, (1, -1, S(1) / 2, 0), rates, **{**settings, "steps": 20})
+    limit = particle_limit(training, values={}, data=DATA)
+    assert np.max(limit.outputs.error) < 6e-3
+    distances = []
+    for n, seeds in ((64, 60), (256, 30), (1024, 15)):
+        runs = np.array([train(training, n=n, seed=s, values={}, data=DATA).outputs for s in range(seeds)])
+        distances.append(np.sqrt(np.mean((runs - limit.outputs.mean) ** 2)))
+    slopes = np.diff(np.log(distances)) / np.log(4)
+    assert np.all(np.abs(slopes + 0.5) < 0.15), slopes
+    assert distances[-1] > np.sqrt(np.mean(limit.outputs.error**2))
 
 
 def test_the_unrolled_program_has_the_same_limit() -> None:
