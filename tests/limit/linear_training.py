@@ -129,7 +129,8 @@ class Network:
         for name, found in gradients.items():
             self.move(name, found)
         self.readout = self.moved_vector("v", self.readout, plus(*readout))
-        self.first = [self.moved_vector(f"u{k}", u, plus(*g)) for k, (u, g) in enumerate(zip(self.first, first))]
+        columns = zip(self.first, first, strict=True)
+        self.first = [self.moved_vector(f"u{k}", u, plus(*g)) for k, (u, g) in enumerate(columns)]
 
     def move(self, name: str, gradient: list[tuple[Fraction, Vector, Vector]]) -> None:
         array, rate = self.arrays[name], self.rates[name]
