@@ -21,6 +21,7 @@ from tpsym.results.inputs import default_inputs
 from tpsym.results.kernel_training import KernelTraining, Law, kernel_limit
 from tpsym.results.kernel_training_algebra import Letters
 from tpsym.results.kernel_training_entries import Entry
+from tpsym.results.kernel_training_regime import regime
 from tpsym.results.questions import LimitQuestions
 from tpsym.results.reasons import NoLimit, stand_in
 from tpsym.results.trained import network_of, output, training_of
@@ -112,6 +113,8 @@ def law_of(side: LimitQuestions, node: tree.Expr, scope: Scope) -> Callable[[], 
         return None
     snapshot = evaluate(side.context, node.function, scope)
     if not isinstance(snapshot, Snapshot) or len(node.args) != 1:
+        return None
+    if regime(side, training_of(side.context, snapshot.trajectory), node.span) != "kernel":
         return None
 
     def law() -> Value:
