@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tpsym.errors import Diagnostic, TpError, fail
 from tpsym.program.elaborate import Model, elaborate
+from tpsym.program.settings import evaluated
 from tpsym.results.questions import LimitQuestions, questions
 from tpsym.syntax import tree
 from tpsym.syntax.parse import parse as parse_text
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tpsym.results.kernels import Kernel, Values
     from tpsym.results.meanfield import MeanField
     from tpsym.results.meanfield_phases import PhaseDiagram, Range
+    from tpsym.results.training_curves import TrainingStudy
     from tpsym.scaling.mup import MaximalUpdate
     from tpsym.scaling.regimes import Scaling
     from tpsym.verify.runs import Runs
@@ -53,7 +55,7 @@ class Program:
     @cached_property
     def _session(self) -> tuple[Model, LimitQuestions]:
         with _Located(self):
-            model = elaborate(self.file, overrides=_overrides(self.settings))
+            model = elaborate(self.file, overrides=evaluated(self.settings))
             return model, questions(model.context)
 
     @cached_property
@@ -61,7 +63,7 @@ class Program:
         from tpsym.verify.check import check as checked
 
         with _Located(self):
-            return checked(self.file, _overrides(self.settings))
+            return checked(self.file, evaluated(self.settings))
 
     @property
     def model(self) -> Model:
@@ -111,6 +113,18 @@ class Program:
             if not isinstance(value, Theory) or value.kind not in ("scaling", "mup"):
                 raise fail("no-exponents", f"{question} asks for no exponents", expected="scaling(f, …) or mup(f, …)")
             return value.content()
+
+    def training(
+        self, name: str | None = None, *, features: Sequence[str] | None = None, steps: int | None = None
+    ) -> TrainingStudy:
+        """A ``train`` statement: its limit and finite widths by step, its kernel, learning rates over widths."""
+        from tpsym.report.training_figures import curves_figure, transfer_figure
+        from tpsym.results.training_curves import TrainingStudy
+
+        with _Located(self):
+            seen = None if features is None else tuple(features)
+            return TrainingStudy(self.model, self.limit_side, name, evaluated(self.settings), seen, steps,
+                                 self.filename, curves_figure, transfer_figure)
 
     def phase_diagram(
         self, function: str, x: str, y: str, x_range: Range, y_range: Range, *, values: Values | None = None,
@@ -205,29 +219,6 @@ def _in_setting(item: str, error: TpError) -> TpError:
     return TpError(error.diagnostics, error.source, f"--set {item.strip()}")
 
 
-def _overrides(settings: Mapping[str, tree.Expr]) -> dict[str, Any]:
-    from tpsym.program.declare import constants
-    from tpsym.program.evaluate import evaluate as value_of
-    from tpsym.program.scope import Context, Scope
-    from tpsym.program.values import ListValue, Scalar
-
-    scope = Scope(None, constants())
-    overrides: dict[str, Any] = {}
-    for name, node in settings.items():
-        try:
-            value = value_of(Context(scope=scope), node, scope)
-        except TpError as error:
-            found = error.diagnostics[0]  # its place is in the setting, not in the file
-            expected, fix = found.expected, found.fix
-            if found.code in ("unknown-name", "limit-in-program"):
-                expected, fix = "a number, such as 1.5 or sqrt(2)", None
-            raise fail(found.code, f"--set {name}: {found.message}", expected=expected, fix=fix) from None
-        if not isinstance(value, Scalar | ListValue):
-            raise fail("bad-setting", f"--set {name}: expected a number or a list of numbers")
-        overrides[name] = value.expr if isinstance(value, Scalar) else value
-    return overrides
-
-
 def derivation(program: Program) -> tuple[Report, tuple[Diagnostic, ...]]:
     """The report on every ``derive`` and claim, and what could not be answered."""
     from tpsym.report.document import Report
@@ -307,7 +298,7 @@ def evaluate(program: Program, expression: str, *, digits: int = 15) -> str:
 
     node = parse_expression(expression)
     with _Located(program):
-        overrides = _overrides(program.settings)
+        overrides = evaluated(program.settings)
     try:
         return value_of(program.model, program.limit_side, node, overrides=overrides, digits=digits)
     except TpError as error:
@@ -333,7 +324,7 @@ def simulate(
     check(program)
     with _Located(program):
         return run(program.model, program.limit_side, widths=widths, seeds=seeds, progress=progress,
-                   overrides=_overrides(program.settings))
+                   overrides=evaluated(program.settings))
 
 
 def format_file(path: Path, *, write: bool) -> bool:

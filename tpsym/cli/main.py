@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tpsym.cli import coordinates, figures, parametrization
+from tpsym.cli import coordinates, figures, parametrization, training
 from tpsym.errors import TpError
 
 if TYPE_CHECKING:
@@ -235,7 +235,7 @@ def zoo(name: str | None) -> int:
     return 0
 
 
-for room in (coordinates, figures, parametrization):
+for room in (coordinates, figures, parametrization, training):
     room.register(main, guarded)
 
 

@@ -22,6 +22,8 @@ from tpsym.program.values import Function, node_symbol
 from tpsym.results.exponent_tables import named_nodes
 from tpsym.results.exponents import output
 from tpsym.results.parametrized import (
+    FROZEN,
+    before_training,
     exact_values,
     exponent_at,
     refuse_missing,
@@ -48,9 +50,6 @@ ERRORS = 3.0
 
 NOISY = 0.15
 """The standard error from which on a slope says nothing, unless it is far off."""
-
-FROZEN = -1000
-"""The exponent of a learning rate with which nothing moves."""
 
 LossName = Literal["logistic", "mse", "constant"]
 LOSSES: Mapping[LossName, Loss] = MappingProxyType({"logistic": XENT, "mse": MSE, "constant": CONSTANT})
@@ -186,8 +185,7 @@ def _read(
         if error.diagnostics[0].code != "not-closed":
             raise
     found = declared(context, optimizer) if table is None else table
-    return read(context, target, optimizer, span,
-                solved={k: Solved(s.multiplier, s.deviation, number(FROZEN)) for k, s in found.items()})
+    return before_training(context, target, optimizer, span, found)
 
 
 def _broken(scaling: Scaling, point: Point) -> tuple[When, str] | None:

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from sympy import Expr, Integer, Rational, S
+from sympy import Expr, Integer, Rational
 
 from tpsym.errors import NOWHERE, Span, fail
 from tpsym.polyhedra.conditions import Expression, evaluate, variables_of
+from tpsym.polyhedra.forms import number
 from tpsym.polyhedra.trees import Point
 from tpsym.program.messages import written
 from tpsym.program.scope import Context, power_of
@@ -30,6 +31,9 @@ from tpsym.transform.training import Training
 
 ORDER_ONE = ("standard", "ntk")
 """Parametrisations whose outputs are of order one before training."""
+
+FROZEN = -1000
+"""The exponent of a learning rate with which nothing moves."""
 
 
 def exact_values(context: Context) -> Point:
@@ -65,6 +69,14 @@ def rescaled_arrays(run: Run, table: Mapping[str, Solved], point: Point) -> dict
         a.name: Rescaled(exponent_at(table[a.name].multiplier, point), exponent_at(a.extra, point))
         for a in run.setting.arrays
     }
+
+
+def before_training(
+    context: Context, output: Expr, optimizer: Optimizer, span: Span, table: Mapping[str, Solved]
+) -> Run:
+    """The sizes at initialisation alone, with rates of nearly zero: also where training would blow up."""
+    frozen = {k: Solved(s.multiplier, s.deviation, number(FROZEN)) for k, s in table.items()}
+    return read(context, output, optimizer, span, solved=frozen)
 
 
 def with_maximal_rates(context: Context, output: Expr, optimizer: Optimizer) -> Optimizer:
@@ -128,13 +140,13 @@ def in_parametrization(training: Training, name: Name, base: int, span: Span) ->
     point = {**point, **maximal.values}
     if name == "mup":
         table = exponents("mup", context, output, plain, span)
-        run = read(context, output, plain, span, solved=table)
-        return replace(training, optimizer=_times(context, maximal, plain)), rescaled_arrays(run, table, point)
+        rescaled = rescaled_arrays(before_training(context, output, plain, span, table), table, point)
+        return replace(training, optimizer=_times(context, maximal, plain)), rescaled
     table = exponents(name, context, output, plain, span)
-    run = read(context, output, plain, span, solved=table)
+    run = before_training(context, output, plain, span, table)
     if name in ORDER_ONE:
         table = _order_one(Scaling(run, plain), table, output, point)
-        run = read(context, output, plain, span, solved=table)
+        run = before_training(context, output, plain, span, table)
     rescaled = rescaled_arrays(run, table, point)
     optimizer = _matched(plain, maximal, rescaled, Integer(base))
     return replace(training, optimizer=optimizer), rescaled
@@ -191,18 +203,18 @@ def _matched(
         ratios[row.array] = _Ratio(row.lr + twice * apart, row.decay - twice * apart, row.eps - apart)
 
     def times(value: Expr, exponent: Fraction) -> Expr:
-        found: Expr = value * power(base, exponent) if value != 0 else S.Zero
+        found: Expr = value * power(base, exponent)
         return found
 
     return replace(
         plain,
         rates={k: times(plain.rate_of(k), r.rate) for k, r in ratios.items()},
-        decays={k: times(plain.decay_of(k), r.decay) for k, r in ratios.items()},
-        epsilons={k: times(plain.eps_of(k), r.eps) for k, r in ratios.items()},
+        decays={k: times(d, r.decay) for k, r in ratios.items() if (d := plain.decay_of(k)) != 0},
+        epsilons={k: times(e, r.eps) for k, r in ratios.items() if (e := plain.eps_of(k)) != 0},
     )
 
 
 __all__ = [
-    "as_meant", "exact_values", "exponent_at", "in_parametrization", "refuse_missing", "rescaled_arrays",
-    "with_maximal_rates", "without_powers",
+    "FROZEN", "as_meant", "before_training", "exact_values", "exponent_at", "in_parametrization", "refuse_missing",
+    "rescaled_arrays", "with_maximal_rates", "without_powers",
 ]
