@@ -152,6 +152,7 @@ def test_errors_are_honest_and_fall_with_the_number_of_particles() -> None:
 
 @pytest.mark.parametrize(("more", "what"), [
     ({"replicates": 1}, "replicates"), ({"particles": 100}, "power of two"), ({"particles": 16}, "power of two"),
+    ({"seed": -1}, "seed"),
 ])
 def test_numbers_of_runs(more: dict[str, int], what: str) -> None:
     with pytest.raises(TpError, match=what):

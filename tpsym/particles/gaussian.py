@@ -288,5 +288,12 @@ def orthonormal(normals: Normals, count: int) -> Array:
 
 
 def seeds(seed: int | Sequence[int], replicate: int) -> tuple[int, ...]:
-    """The key of the random numbers of a replicate."""
-    return (*((seed,) if isinstance(seed, int) else seed), replicate)
+    """The key of the random numbers of a replicate.
+
+    Raises:
+        TpError: ``bad-option`` for a negative seed.
+    """
+    words = (seed,) if isinstance(seed, int) else tuple(seed)
+    if not words or min(words) < 0:
+        raise fail("bad-option", f"the seed {seed}", expected="0 or more")
+    return (*words, replicate)

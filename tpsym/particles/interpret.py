@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -189,7 +190,7 @@ def _given(ready: Graph, instruction: Nonlin | Moment | OuterNonlin, live: Mappi
 
 
 def _outer(ready: Graph, node: int, instruction: OuterNonlin, live: Mapping[int, Any], particles: int) -> Array:
-    """The mean over further particles: all of them for one, and as many shifts of all as there is room for beyond."""
+    """The mean over a further particle, which runs over all of them."""
     given = _given(ready, instruction, live)
     if instruction.order == 0:
         value = ready.formulas[node](given)
@@ -209,10 +210,10 @@ def _outer(ready: Graph, node: int, instruction: OuterNonlin, live: Mapping[int,
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Values of nodes divided by the power of n they have; vectors are samples of their Z."""
+    """Values of nodes divided by the power of n they have (``None`` for zero); vectors are samples of their Z."""
 
     values: Mapping[int, Array | float]
-    powers: Mapping[int, Any]
+    powers: Mapping[int, Fraction | None]
 
 
 def sample(

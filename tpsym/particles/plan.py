@@ -27,7 +27,7 @@ from tpsym.program.instructions import (
     scalar_slot,
     vector_slot,
 )
-from tpsym.simulate.payload import Array, Payload, compile_payload
+from tpsym.simulate.payload import Payload, compile_payload
 
 Functions = Mapping[str, Callable[..., Any]]
 MAX_POWER = 1000
@@ -221,6 +221,3 @@ def ratio(dimension: Dimension, setting: Setting) -> float:
     if not 0 < found < float("inf"):
         raise fail("bad-size", f"the size {dimension.name} would be {found:g} times the width")
     return found
-
-
-__all__ = ["Array", "Formula", "Functions", "Graph", "Setting", "formula", "graph", "ratio", "slots", "widths"]

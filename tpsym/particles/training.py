@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -37,12 +38,12 @@ from tpsym.simulate.train_data import data_points, data_values
 from tpsym.transform.backward import backward
 from tpsym.transform.optimizers import Optimizer
 from tpsym.transform.trainable import AS_DECLARED, Parametrization, Trainable, trainables
-from tpsym.transform.training import Loss, Training
+from tpsym.transform.training import Training
 
 MAX_PASSES = 50
 """Passes after which powers of n that still grow are taken to have no bound."""
 PARAMETRIZATIONS = ("standard", "ntk")
-NO_DATA: Mapping[str, Sequence[float]] = {}
+NO_DATA: Mapping[str, Sequence[float]] = MappingProxyType({})
 
 Observed = Sequence[tuple[str, Expr, Dimension | None]]
 """Labels, expressions over nodes, and the dimension of a vector or ``None`` of a number."""
@@ -167,6 +168,3 @@ def evaluate(plan: Plan, formula: Formula, live: Mapping[int, Any]) -> Any:
 def limit_of(plan: Plan, formula: Formula, live: Mapping[int, Any]) -> Any:
     """Its limit: zero for what vanishes with the width."""
     return evaluate(plan, formula, live) if formula.lead.power == 0 else 0.0
-
-
-__all__ = ["Loss", "Plan", "evaluate", "limit_of", "prepare"]
