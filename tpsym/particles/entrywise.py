@@ -18,8 +18,10 @@ from tpsym.particles.gaussian import GaussianMatrix
 from tpsym.particles.states import Gradient, enlarged
 from tpsym.simulate.payload import Array
 
-COLUMNS = 512
+COLUMNS = 256
 """Particles that an independent copy runs over."""
+FEATURES = 32
+"""Rows of a matrix whose means over all particles the weights reproduce."""
 RIDGE = 1e-9
 
 
@@ -68,7 +70,6 @@ class EntrywiseMatrix:
     entries: list[Array] = field(default_factory=lambda: [np.zeros((0, 0)), np.zeros((0, 0))])
     memories: tuple[EntryMemory, EntryMemory] = field(default_factory=lambda: (EntryMemory(), EntryMemory()))
     pairs: Pairs = field(default_factory=lambda: Pairs(np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0)))
-    features: list[Array] = field(default_factory=lambda: [np.zeros((0, 0)), np.zeros((0, 0))])
 
     def apply(self, vectors: Array) -> Array:
         """W x for each row x."""
@@ -84,8 +85,9 @@ class EntrywiseMatrix:
         if len(self.pairs.weights):
             found = found + size * self.pairs.applied(vectors, transposed=bool(side))
         if self.entries[0].size:
-            entries = self.entries[0] if side == 0 else self.entries[1].T
-            found = found + size * (balanced(vectors, self.features[1 - side], self.columns) @ entries.T)
+            columns, rows = self.entries if side == 0 else [e.T for e in self.entries[::-1]]
+            features = rows[: min(FEATURES, self.columns // 8)]
+            found = found + size * (balanced(vectors, features, self.columns) @ columns.T)
         return found
 
     def advance(self, gradient: Gradient) -> None:
@@ -107,7 +109,6 @@ class EntrywiseMatrix:
         for side, g in enumerate(made):
             change = step * direction(self.rule, self.memories[side], g)
             self.entries[side] = self.entries[side] - change if self.entries[side].size else -change
-        self.features = [gradient.lefts.copy(), gradient.rights.copy()]
 
     def _step(self) -> float:
         """That of this update. The initial entries are larger than all updates together."""
@@ -127,7 +128,7 @@ class EntrywiseMatrix:
         found = {"kept": np.array(self.kept), "columns": np.array(self.columns), "weights": self.pairs.weights}
         found |= {"lefts": self.pairs.lefts, "rights": self.pairs.rights}
         for i in (0, 1):
-            found |= {f"entries{i}": self.entries[i], f"features{i}": self.features[i]}
+            found[f"entries{i}"] = self.entries[i]
             found |= {f"{k}{i}": v for k, v in self.memories[i].state().items()}
         return found
 
@@ -136,7 +137,6 @@ class EntrywiseMatrix:
         self.kept, self.columns = float(state["kept"]), int(state["columns"])
         self.pairs = Pairs(*(np.array(state[k]) for k in ("lefts", "rights", "weights")))
         self.entries = [np.array(state[f"entries{i}"]) for i in (0, 1)]
-        self.features = [np.array(state[f"features{i}"]) for i in (0, 1)]
         for i in (0, 1):
             self.memories[i].restore({k: state[f"{k}{i}"] for k in ("count", "first", "second")})
 
@@ -144,13 +144,13 @@ class EntrywiseMatrix:
 def balanced(vectors: Array, features: Array, count: int) -> Array:
     r"""The first ``count`` coordinates of vectors, so weighted that a mean over them comes close to one over all.
 
-    Weights :math:`w_\beta = 1/M + \lambda^\top\phi(\beta)` with the smallest λ for which x f has the mean it has over
-    all particles, for f the constant, the features and their signs: a regression of what is averaged on these.
+    Weights :math:`w_\beta = 1/M + \lambda^\top\phi(\beta)` for which x f has the mean that it has over all particles,
+    for f the constant and the features: what is averaged is regressed on these, and the features are known for all.
     """
     size = vectors.shape[1]
     if count == size:
         return vectors / size
-    chosen = np.concatenate([np.ones((1, size)), features, np.sign(features)])
+    chosen = np.concatenate([np.ones((1, size)), features])
     found = np.empty((len(vectors), count))
     for i, vector in enumerate(vectors):
         products = chosen * vector
