@@ -1,4 +1,4 @@
-"""Limits of trained networks: known numbers, and the ways in which a theory without correlation parts would be wrong."""
+"""Limits of trained networks: known numbers, and in which ways a theory without correlation parts is wrong."""
 
 from __future__ import annotations
 
