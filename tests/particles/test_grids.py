@@ -237,6 +237,27 @@ def test_what_has_no_deterministic_limit_is_refused() -> None:
             quadrature_limit(training, values={ETA: 0.1}, data=POINTS)
 
 
+@pytest.mark.parametrize("optimizer", [Optimizer("signsgd", rate=ETA), Optimizer("adam", rate=ETA), MUON])
+def test_directions_of_a_vanishing_error_signal_are_refused(optimizer: Optimizer) -> None:
+    """f is 0 in the limit and the target is 0: at finite width every step is one of fluctuations."""
+    training, _ = training_of(SHALLOW.format("tanh").replace(HEAD, LINE), ("f(x)",), (0,), optimizer, 2)
+    with pytest.raises(TpError, match="vanishes in the limit"):
+        quadrature_limit(training, values={ETA: 0.1}, data={"x": [1.2], "y": [-0.4]})
+
+
+def test_a_readout_that_begins_at_zero_is_moved_by_signs() -> None:
+    """Behind it the gradient is zero at every width, and signs of zero are zero."""
+    text = SHALLOW.format("tanh").replace(HEAD, LINE).replace("v: (1, n) ~ N(0, 1)", "v: (1, n) ~ N(0, 0)")
+    data = {"x": [1.2], "y": [-0.4]}
+    training, _ = training_of(text, ("f(x)",), (1,), Optimizer("signsgd", rate=ETA), 3)
+    found = quadrature_limit(training, values={ETA: 0.1}, data=data, tolerance=1e-6).outputs.mean[:, 0]
+    runs = np.array([
+        train(training, n=20_000, seed=s, values={ETA: 0.1}, data=data).outputs[:, 0] for s in range(8)
+    ])
+    assert np.all(np.abs(runs.mean(axis=0) - found) < 4.5 * runs.std(axis=0, ddof=1) / np.sqrt(8) + 1e-4)
+    assert found[-1] > 0.1
+
+
 def test_a_small_readout_counts_as_none() -> None:
     """v of order n^(-1/2) times updates of order one: f is 0 before and moves as from v = 0."""
     text = SHALLOW.format("tanh").replace("v: (1, n) ~ N(0, 1)", "v: (1, n) ~ N(0, {})")

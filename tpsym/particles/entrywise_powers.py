@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 
 from tpsym.particles.arrays import Power, TrainedArray, is_matrix, is_number, most, total
 from tpsym.particles.entrywise_rules import ENTRYWISE, direction_power
 from tpsym.particles.powers import no_limit
+from tpsym.simulate.payload import Array
 from tpsym.transform.optimizers import Optimizer
+from tpsym.transform.training import Training
+
+DEVIATIONS = 4.0
+"""Errors from zero at which a sign is decided."""
 
 
 def step_power(array: TrainedArray, optimizer: Optimizer) -> Power:
@@ -59,3 +65,23 @@ def check_rule(array: TrainedArray, optimizer: Optimizer, top: Power) -> None:
     if optimizer.rule == "adafactor" and (array.initial is None or array.initial != top):
         raise no_limit(f"adafactor moves {name} in proportion to its size, which training makes of another order")
     assert optimizer.rule in (*ENTRYWISE, "muon")
+
+
+def check_signals(training: Training, signal: Callable[[Array], Array], outputs: Array, errors: Array) -> None:
+    """Refuse training by signs of gradients where particles do not tell the sign of any error signal of a batch: if
+    the signals vanish in the limit, at finite width they are those of fluctuations.
+
+    ``outputs`` and their ``errors`` are by step and example; ``signal`` makes error signals of the outputs of a step.
+
+    Raises:
+        TpError: ``no-particle-limit``.
+    """
+    optimizer = training.optimizer
+    names = {t.name for t in training.context.trained}
+    if optimizer.rule == "sgd" or (optimizer.rule != "signsgd" and optimizer.rule != "muon"
+                                   and all(optimizer.eps_of(name) != 0 for name in names)):
+        return
+    for step in range(min(training.steps, len(outputs) - 1)):
+        low, high = (signal(outputs[step] + side * DEVIATIONS * errors[step]) for side in (-1, 1))
+        if not any(low[i] * high[i] > 0 for i in training.batch(step)):
+            raise no_limit(f"the error signals at step {step} are zero or cannot be told from it, but signs are used")

@@ -16,6 +16,9 @@ from tpsym.simulate.payload import Array
 GUARDED = 0.005
 """A part of the points at which an argument of a jump may vanish by chance."""
 
+UNDECIDED = 1e-7
+"""Gradients up to this size may be zero."""
+
 
 @dataclass(slots=True)
 class Book:
@@ -62,7 +65,7 @@ def trajectory(
         if book is not None:
             _record(recursion, book, outputs, live, squares)
         if step < recursion.training.steps:
-            yield from _learn(recursion, states, live, _errors(recursion, step, outputs), signs)
+            yield from _learn(recursion, states, live, _errors(recursion, step, outputs), step, signs)
 
 
 def _start(array: Moved, points: Array) -> Array:
@@ -123,7 +126,8 @@ def _record(
 
 
 def _learn(
-    recursion: Recursion, states: dict[str, State], live: dict[int, Any], errors: Array, signs: list[Array] | None
+    recursion: Recursion, states: dict[str, State], live: dict[int, Any], errors: Array, step: int,
+    signs: list[Array] | None,
 ) -> Trajectory:
     """One update of all arrays. Muon and adafactor need averages over entries."""
     moves, columns = [], []
@@ -132,6 +136,8 @@ def _learn(
         gradient = _gradient(array, live, errors, state.value.shape)
         if recursion.rule in ENTRYWISE and signs is not None and not array.scalar:
             signs += list(np.sign(gradient).T)
+        if signs is None:
+            _check_decided(recursion, array, gradient, errors, step)
         moves.append(_direction(recursion, array, state, gradient, checked=signs is None))
         if not array.scalar:
             columns += _integrands(recursion.rule, array, state, moves[-1])
@@ -139,9 +145,9 @@ def _learn(
     for array, move in zip(recursion.arrays, moves, strict=True):
         state = states[array.name]
         count = 0 if array.scalar else len(_integrands(recursion.rule, array, state, move))
-        step = array.rate * _scaled(recursion.rule, array, state, move, averages[:count])
+        change = array.rate * _scaled(recursion.rule, array, state, move, averages[:count])
         averages = averages[count:]
-        state.value = state.value - step - array.shrink * (state.value - array.centre)
+        state.value = state.value - change - array.shrink * (state.value - array.centre)
 
 
 def _gradient(array: Moved, live: dict[int, Any], errors: Array, shape: tuple[int, ...]) -> Array:
@@ -151,6 +157,22 @@ def _gradient(array: Moved, live: dict[int, Any], errors: Array, shape: tuple[in
             left = np.reshape(np.asarray(part.left(live), dtype=np.float64), (-1, 1))
             found += (part.factor * errors[part.example]) * left * part.point
     return found
+
+
+def _check_decided(recursion: Recursion, array: Moved, gradient: Array, errors: Array, step: int) -> None:
+    """Refuse directions of what vanishes in the limit: at finite width they are those of its fluctuations.
+
+    A gradient that is exactly zero although error signals are not is so at every width, such as behind a readout
+    that begins at zero.
+    """
+    sensitive = recursion.rule == "muon" or (recursion.rule in ENTRYWISE and not array.rule.eps)
+    batch = set(recursion.training.batch(step))
+    signals = [abs(errors[part.example]) for part in array.parts if part.example in batch]
+    if not sensitive or not signals or not array.rate:
+        return
+    size = float(np.sqrt(np.mean(gradient**2)))
+    if max(signals) < UNDECIDED or 0 < size < UNDECIDED:
+        raise no_limit(f"the gradient of {array.name} vanishes in the limit at step {step}, but its direction is used")
 
 
 def _direction(recursion: Recursion, array: Moved, state: State, gradient: Array, *, checked: bool) -> Array:
