@@ -12,8 +12,8 @@ from tpsym.simulate.payload import Array
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Means by step with their standard errors, and how much they moved when the number of particles was doubled,
-    which is what is left of a bias that falls like its inverse."""
+    """Means by step with their standard errors, and how much they moved when the number of particles was doubled, as
+    far as that is no noise: what is left of a bias that falls like its inverse."""
 
     mean: Array
     stderr: Array
@@ -46,9 +46,22 @@ class ParticleCurves:
 
 
 def curve(full: Sequence[Array], half: Sequence[Array]) -> Curve:
-    """The curve of replicates, and of replicates with half the particles."""
+    """The curve of replicates, and of replicates with half the particles.
+
+    From the square of the difference its own variance is subtracted, so that noise is not taken for a bias.
+    """
     samples = np.array(full)
-    mean = samples.mean(axis=0)
-    stderr = samples.std(axis=0, ddof=1) / np.sqrt(len(samples)) if len(samples) > 1 else np.full_like(mean, np.inf)
-    bias = mean - np.array(half).mean(axis=0) if len(half) else np.zeros_like(mean)
-    return Curve(mean, stderr, bias)
+    mean, noise = samples.mean(axis=0), variance(samples)
+    if not len(half):
+        return Curve(mean, np.sqrt(noise), np.zeros_like(mean))
+    difference = mean - np.array(half).mean(axis=0)
+    excess = np.maximum(difference**2 - noise - variance(np.array(half)), 0.0)
+    return Curve(mean, np.sqrt(noise), np.sign(difference) * np.sqrt(excess))
+
+
+def variance(samples: Array) -> Array:
+    """The variance of a mean, infinite for a single sample."""
+    if len(samples) < 2:
+        return np.full(samples.shape[1:], np.inf)
+    found: Array = samples.var(axis=0, ddof=1) / len(samples)
+    return found
