@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +31,7 @@ from tpsym.program.values import (
 from tpsym.results.inputs import is_data_family
 from tpsym.results.parametrized import as_meant
 from tpsym.syntax import tree
+from tpsym.transform.optimizers import Optimizer
 from tpsym.transform.training import MSE, OUTPUT, TARGET, XENT, Loss, Training
 from tpsym.transform.unroll import Unrolled, unroll
 
@@ -136,7 +137,23 @@ def _training_of(context: Context, trajectory: Trajectory) -> Training:
         targets.append(target)
     steps = whole(context, options["steps"], scope, "the number of steps", low=0)
     batches = batches_of(context, options.get("batch"), scope, len(outputs))
+    check_rates(context, statement.optimizer, optimizer.settings, outputs)
     return Training(context, tuple(outputs), tuple(targets), loss, optimizer.settings, steps, batches)
+
+
+def check_rates(context: Context, node: tree.Expr, optimizer: Optimizer, outputs: Sequence[Expr]) -> None:
+    """A learning rate is given, and a table of them has one for every array that the outputs depend on."""
+    bare = not isinstance(node, tree.Call) or not (node.args or "lr" in dict(node.kwargs))
+    if bare and optimizer.rate == 1 and not optimizer.rates:
+        raise fail("bad-option", "train needs a learning rate", node.span, expected=EXAMPLE)
+    symbols = {s for output in outputs for s in output.free_symbols if s in context.nodes}
+    needed = set(context.builder.program().behind(context.nodes[s] for s in symbols))
+    layers = {name for name, points in context.input_families.items() if any(k in needed for k, _ in points)}
+    used = [t.name for t in context.trained if (t.name in layers if t.node is None else t.node in needed)]
+    missing = [name for name in used if name not in optimizer.rates]
+    if optimizer.rates and missing:
+        fix = f"add {missing[0]}: …, or declare {missing[0]} with `random` if it is not trained"
+        raise fail("bad-option", f"lr says nothing about {', '.join(missing)}", node.span, fix=fix)
 
 
 def checked_options(statement: tree.Train) -> dict[str, tree.Expr]:
@@ -203,7 +220,8 @@ def example(
             raise fail("bad-data", f"a network is trained on data points, this is {describe(value)}", place.span)
     target = plain(context, evaluate(context, last, scope), last.span)
     if not isinstance(target, Scalar) or target.expr.free_symbols & context.nodes.keys():
-        raise fail("bad-data", f"a target is a number, this is {describe(target)}", last.span)
+        what = "one that the program computes" if isinstance(target, Scalar) else describe(target)
+        raise fail("bad-data", f"a target is a given number, this is {what}", last.span)
     return arguments, target.expr
 
 
