@@ -121,7 +121,7 @@ def on_lattice(recursion: Recursion, points: Array, weights: Array, progress: Pr
 def _bent(recursion: Recursion, tolerance: float, progress: Progress) -> ParticleCurves:
     coarse = on_panels(recursion, Panels(frame(recursion), 8, tolerance / 30), progress)
     for more in (3e-3, 1e-5):
-        fine = on_panels(recursion, Panels(frame(recursion), 11, tolerance * more), progress)
+        fine = on_panels(recursion, Panels(frame(recursion), 11, tolerance * more, scan=61), progress)
         found = compared(coarse, fine)
         if accurate(found, tolerance):
             return found

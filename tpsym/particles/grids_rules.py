@@ -25,8 +25,6 @@ MASS = 1e-17
 """Probability of what is cut off."""
 BLOCK = 2**17
 """Points at once."""
-SCAN = 48
-"""Points of a line at which signs are compared before the places between them are halved."""
 HALVINGS = 44
 MAX_PLACES = 1_000_000
 """Places at which signs change, over all lines of a block: beyond this the signs are noise."""
@@ -58,11 +56,13 @@ def lattice_size(count: int, spacing: float) -> float:
 @dataclass(frozen=True, slots=True)
 class Panels:
     """The rule for kinks: ``order`` points in a panel, halved until halving changes less than ``tolerance``; rows of
-    ``frame`` are the directions, the first of them that of the lines."""
+    ``frame`` are the directions, the first of them that of the lines, where signs are compared at ``scan`` points
+    before the places between them are halved."""
 
     frame: Array
     order: int
     tolerance: float
+    scan: int = 48
     depth: int = 40
 
     def average(self, integrand: Integrand) -> Array:
@@ -105,21 +105,21 @@ class Panels:
         return np.asarray(np.einsum("pk,pkm->pm", w, values.reshape(len(row), self.order, -1)))
 
     def _lines(self, integrand: Integrand, prefix: Array) -> Array:
-        lines = max(1, BLOCK // (SCAN * 4))
+        lines = max(1, BLOCK // (self.scan * 4))
         return np.concatenate([
             self._cut(integrand, prefix[i: i + lines]) for i in range(0, len(prefix), lines)
         ])
 
     def _cut(self, integrand: Integrand, prefix: Array) -> Array:
         """Averages along lines, cut where a sign changes."""
-        edges = np.linspace(-1, 1, SCAN) * _reach()
-        row = np.repeat(np.arange(len(prefix)), SCAN)
+        edges = np.linspace(-1, 1, self.scan) * _reach()
+        row = np.repeat(np.arange(len(prefix)), self.scan)
         x = np.tile(edges, len(prefix))
         signs = self._at(integrand, prefix, row, x)[1]
-        inner = np.arange(len(x)) % SCAN != SCAN - 1
+        inner = np.arange(len(x)) % self.scan != self.scan - 1
         place = np.flatnonzero(inner)
         found_row, found_x = self._changes(integrand, prefix, row[place], x, place, signs)
-        coarse = np.arange(len(x)) % SCAN % 6 == 0
+        coarse = np.arange(len(x)) % self.scan % 6 == 0
         coarse |= ~inner
         all_row = np.concatenate([row[coarse], found_row])
         all_x = np.concatenate([x[coarse], found_x])
