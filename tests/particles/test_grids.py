@@ -76,7 +76,7 @@ def test_relu_has_its_value_to_seven_digits() -> None:
     value, _ = integrate.dblquad(integrand, 0, 9, lambda g: -root * g / (eta * SIZE), 9, epsabs=1e-11)
     assert found.outputs.mean[1, 0] == pytest.approx(value, abs=1e-9)
     assert found.outputs.mean[1, 0] == pytest.approx(0.3737969, abs=5e-8)
-    assert found.outputs.error.max() < 1e-8
+    assert found.outputs.error.max() < 1e-12  # rules that do not know the kinks differ by 1e-8
 
 
 def test_erf_after_one_step() -> None:
