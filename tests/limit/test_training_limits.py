@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from rough import Rough
 from sympy import S
 
 import tpsym
+from tpsym import api
 from tpsym.limit import rules
 
 POINT = "input x: (3) = [1, 1/2, 1/4]\n"
