@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 PANEL = (3.3, 2.7)
 KERNEL = "#b5482f"
 MARKERS = "os^DvP*X"
-DECADES = 1.3
-"""Powers of ten that a loss spans from which on its scale is logarithmic."""
+DECADES = {"loss": 1.3, "feature": 3.0, "output": math.inf}
+"""Powers of ten that a positive quantity spans from which on its scale is logarithmic."""
+WILD = 1e6
+"""The value from which on an output has a scale that is logarithmic on both sides."""
 PARAMETRIZATIONS = {"mup": "maximal update", "standard": "standard", "ntk": "NTK", "mean_field": "mean field"}
 MOST_FEATURES = 4
 BEYOND = 10.0
@@ -61,8 +63,9 @@ def _legend(figure: Any, panels: Sequence[Any], columns: int) -> None:
         handles |= dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
     names = sorted(handles, key=lambda name: (name.startswith("$"), "kernel" in name))
     if names:
+        rows = math.ceil(len(names) / (2.6 * columns))
         figure.legend([handles[name] for name in names], names, loc="outside upper center", frameon=False,
-                      ncols=min(max(1, int(1.7 * columns)), len(names)), fontsize=9.5, columnspacing=1.2)
+                      ncols=math.ceil(len(names) / rows), fontsize=9.5, columnspacing=1.2)
 
 
 def shown(found: TrainingCurves) -> tuple[Key, ...]:
@@ -112,16 +115,27 @@ def _scale(axes: Any, found: TrainingCurves, key: Key, values: Sequence[Any]) ->
     """A logarithmic loss where it spans decades; what diverges at some width does not flatten the rest."""
     every = np.concatenate([_finite(v) for v in values]) if values else np.array([])
     every = every[np.isfinite(every)]
-    if key[0] == "loss" and len(every) and every.min() > 0 and math.log10(every.max() / every.min()) > DECADES:
+    if not len(every):
+        return
+    if every.min() > 0 and math.log10(every.max()) - math.log10(every.min()) > DECADES[key[0]]:
         axes.set_yscale("log")
-        kept = [_finite(v) for v in values]
-        low = min(float(np.nanmin(v[v > 0])) for v in kept if np.any(v > 0))
-        axes.set_ylim(bottom=low / 2)
-    if found.limit is not None and len(every) and key in found.limit.series:
+        # what a kernel would do may be many decades below all else
+        kept = [_finite(s[key].mean) for s in _measured(found) if key in s]
+        lows = [float(np.nanmin(v[v > 0])) for v in kept if np.any(v > 0)]
+        if lows:
+            axes.set_ylim(bottom=max(every.min() / 2, min(lows) / 100))
+    elif key[0] == "output" and np.abs(every).max() > WILD:
+        axes.set_yscale("symlog")
+    if found.limit is not None and key in found.limit.series:
         own = _finite(found.limit.series[key].mean)
         start = float(np.nanmax(np.abs(own)))
         if np.nanmax(np.abs(every)) > 1e3 * max(start, 1e-300) and axes.get_yscale() == "linear":
             axes.set_ylim(np.nanmin(own) - 2 * start, np.nanmax(own) + 2 * start)
+
+
+def _measured(found: TrainingCurves) -> list[Mapping[Key, Series]]:
+    """The limit and the widths."""
+    return [*([] if found.limit is None else [found.limit.series]), *found.widths.values()]
 
 
 def title_of(found: TrainingCurves, key: Key) -> str:

@@ -6,8 +6,10 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
@@ -51,52 +53,86 @@ def sampled_steps(steps: int) -> list[int]:
     return sorted({round(k * steps / (MOST_ROWS - 1)) for k in range(MOST_ROWS)})
 
 
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How much of the numbers is shown: digits of those without errors, which have errors, which widths."""
+
+    errors: Literal["all", "limit", "none"]
+    digits: int
+    widths: tuple[int, ...]
+
+
+def _layouts(widths: tuple[int, ...]) -> Iterator[_Layout]:
+    """From full to terse: errors go first, then digits, then every second width."""
+    yield _Layout("all", 4, widths)
+    yield _Layout("limit", 4, widths)
+    yield _Layout("none", 4, widths)
+    yield _Layout("none", 3, widths)
+    while len(widths) > 1:
+        widths = widths[::-2][::-1]
+        yield _Layout("limit", 4, widths)
+        yield _Layout("none", 3, widths)
+
+
 def _table(
     title: str, first: str, rows: Sequence[tuple[str, Key, int]], found: TrainingCurves, columns: int
 ) -> list[str]:
-    """A table with errors as far as there is room for them: at the limit first."""
-    for errors_of in ("all", "limit", "none"):
-        sources = list(_sources(found, errors_of))
+    """A table with as much in it as there is room for."""
+    lines: list[str] = []
+    for layout in _layouts(tuple(found.widths)):
+        sources = list(_sources(found, layout))
         heads = (first, *(name for name, _, _ in sources))
-        cells = [(label, *(_cell(series, key, t, errors) for _, series, errors in sources)) for label, key, t in rows]
+        cells = [(label, *(_cell(series, key, t, errors, layout.digits) for _, series, errors in sources))
+                 for label, key, t in rows]
+        left = [str(n) for n in found.widths if n not in layout.widths]
+        note = f"Not shown for want of room: n = {', '.join(left)}." if left else ""
+        lines = text_lines(Table(title, heads, tuple(cells), note), width=columns, indent="")
         widest = [max(columns_of(row[k]) for row in (heads, *cells)) for k in range(len(heads))]
         if sum(widest) + GAP * (len(heads) - 1) <= columns:
             break
-    return text_lines(Table(title, heads, tuple(cells)), width=columns, indent="")
+    return lines
 
 
-def _sources(found: TrainingCurves, errors_of: str) -> Iterator[tuple[str, Mapping[Key, Series], bool]]:
+def _sources(found: TrainingCurves, layout: _Layout) -> Iterator[tuple[str, Mapping[Key, Series], bool]]:
     """The columns: their names, numbers, and whether errors are shown."""
     if found.limit is not None:
-        yield "limit", found.limit.series, errors_of != "none"
+        yield "limit", found.limit.series, layout.errors != "none"
     if found.kernel is not None:
-        yield "initial kernel", found.kernel.series, False
-    for n, series in found.widths.items():
-        yield f"n = {n}", series, errors_of == "all"
+        yield "kernel", found.kernel.series, False
+    for n in layout.widths:
+        yield f"n = {n}", found.widths[n], layout.errors == "all"
 
 
-def _cell(series: Mapping[Key, Series], key: Key, step: int, errors: bool) -> str:
+def _cell(series: Mapping[Key, Series], key: Key, step: int, errors: bool, digits: int) -> str:
     if key not in series or step >= len(series[key].mean):
         return ""
     at = series[key]
-    return number(float(at.mean[step]), float(at.error[step]) if errors else None)
+    return number(float(at.mean[step]), float(at.error[step]) if errors else None, digits=digits)
 
 
-def number(value: float, error: float | None = None) -> str:
+def number(value: float, error: float | None = None, *, digits: int = 4) -> str:
     """A number with as many digits as its error leaves; an error below rounding is not shown."""
     if not math.isfinite(value):
         return "diverged"
-    if error is None or not math.isfinite(error) or error <= max(1e-8 * abs(value), 1e-12):
-        return f"{value:.6g}".replace("-", "−") if error is not None else f"{value:.4g}".replace("-", "−")
-    digits = min(12, max(0, 1 - math.floor(math.log10(error))))
-    if error >= 1e5 or abs(value) >= 1e7 or digits > 10:
-        return f"{value:.3g} ± {error:.1g}".replace("-", "−")
-    return f"{value:.{digits}f} ± {error:.{digits}f}".replace("-", "−")
+    if error is None or not math.isfinite(error):
+        return _signs(f"{value:.{digits}g}")
+    if error <= max(1e-8 * abs(value), 1e-12):
+        return _signs(f"{value:.6g}")
+    places = max(0, 1 - math.floor(math.log10(error)))
+    if places > 8 or abs(value) >= 1e7 or (value != 0 and abs(value) < 1e-3):
+        kept = max(0, math.floor(math.log10(max(abs(value), error))) + places) if places > 0 else 2
+        return _signs(f"{value:.{min(kept, 8)}e} ± {error:.1e}")
+    return _signs(f"{value:.{places}f} ± {error:.{places}f}")
+
+
+def _signs(text: str) -> str:
+    """A minus that is one, exponents without zeros in front."""
+    return re.sub(r"e([+-])0?(\d)", lambda m: f"e{m[1].replace('+', '')}{m[2]}", text).replace("-", "−")
 
 
 def _name(found: TrainingCurves, key: Key) -> str:
     kind, label = key
-    return f"{found.network}({label})" if kind == "output" else f"mean square of {label}"
+    return f"{found.network}({label})" if kind == "output" else f"‖{label}‖²/n"
 
 
 def sentences(found: TrainingCurves) -> Iterator[str]:
@@ -107,9 +143,9 @@ def sentences(found: TrainingCurves) -> Iterator[str]:
     else:
         yield _about(found.limit)
     if found.kernel is not None:
-        yield "Initial kernel: the limit if the tangent kernel stayed as it is before training."
+        yield "Kernel: the limit if the tangent kernel stayed as it is before training."
     if found.widths:
-        yield f"Finite widths: means over {found.seeds} seeds, ± one standard error."
+        yield f"Finite widths: means over {found.seeds} seeds; errors that there is room for are standard errors."
     if found.drawn:
         names = ", ".join(found.drawn)
         yield f"Inputs without numbers were drawn, the same in every run: {names}."
@@ -119,7 +155,7 @@ def sentences(found: TrainingCurves) -> Iterator[str]:
 
 def _about(limit: Limit) -> str:
     if limit.method == "particles":
-        return f"Limit: {limit.note}, ± standard error and bias."
+        return f"Limit: {limit.note}; errors are standard errors with the bias."
     if limit.method == "quadrature":
         return "Limit: by quadrature."
     random = any(s.deviation is not None for s in limit.series.values())
