@@ -132,6 +132,8 @@ class Limit:
         """The limit of a scalar, with its power of n."""
         self.prepare([node])
         instruction = self.program[node]
+        if isinstance(instruction, RandomScalar) and instruction.variance == 0:
+            return exact(instruction.mean)
         if isinstance(instruction, RandomScalar):
             raise SizeUnknown(f"{self.label(node)} stays random in the limit")
         return self._scalar[node]

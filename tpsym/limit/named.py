@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from tpsym.limit.interpret import Limit
 
 
+LONG = 60
+"""Operations of a number that is written out inside a random variable."""
+
+
 def name_covariance(limit: Limit, value: Expr, pair: tuple[Symbol, Symbol]) -> Expr:
     """The value itself if it is a monomial, otherwise a symbol defined as it; equal values share one."""
     if is_monomial(value):
@@ -29,21 +33,21 @@ def name_covariance(limit: Limit, value: Expr, pair: tuple[Symbol, Symbol]) -> E
 
 
 def name_number(limit: Limit, value: Expr) -> Expr:
-    """A number that holds an unevaluated expectation, by a name: it goes into random variables, whose own
-    expectations are to have no expectations inside."""
-    if not value.has(E):
+    """A number that holds an unevaluated expectation, or is long, by a name: it goes into random variables, whose own
+    expectations are to have no expectations inside, and into linear algebra."""
+    if not value.has(E) and value.count_ops() <= LONG:
         return value
     known = limit._named.get(value)
     if known is not None:
         return known
-    count = 1 + sum(s.name.startswith("θ[") for s in limit.definitions)
-    symbol = limit.variables.name(f"θ[{count}]", rf"\theta_{{{count}}}", real=True)
+    count = 1 + sum(s.name.startswith("κ[") for s in limit.definitions)
+    symbol = limit.variables.name(f"κ[{count}]", rf"\kappa_{{{count}}}", real=True)
     return _define(limit, value, symbol)
 
 
 def numbers_written_out(limit: Limit, expr: Expr) -> Expr:
     """A random variable with its numbers in place of their names, to be shown and not to be averaged."""
-    numbers = {s: limit.definitions[s] for s in expr.free_symbols if s.name.startswith("θ[")}
+    numbers = {s: limit.definitions[s] for s in expr.free_symbols if s.name.startswith("κ[")}
     found: Expr = expr.xreplace(numbers)
     return found
 

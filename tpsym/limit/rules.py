@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sympy as sp
 from sympy import Expr, Function, S, Symbol
 
 from tpsym.derivation import rule
 from tpsym.functions import delta, step
+from tpsym.limit.gram import scaled, solve_gram
 from tpsym.limit.jumps import check_jumps
 from tpsym.limit.named import name_number
 from tpsym.limit.parity import is_gradient
@@ -148,15 +149,6 @@ def z_hat_covariance(limit: Limit, first: int, second: int) -> Expr:
     return value
 
 
-def scaled(factor: Expr, value: Expr) -> Expr:
-    """``factor · value`` with the factor multiplied into a sum."""
-    if factor == 1:
-        return value
-    if isinstance(value, sp.Add):
-        return sp.Add(*(factor * term for term in value.args))
-    return factor * value
-
-
 def z_matmul(limit: Limit, node: int) -> Series:
     r"""Z^{Wx} = Ẑ^{Wx} + Ż^{Wx}, at the leading power of n."""
     instruction = limit.program[node]
@@ -282,35 +274,7 @@ def covariance_solve(limit: Limit, instruction: MatMul, earlier: list[int], matr
     b = sp.Matrix([limit.expectation(limit._hat[p] * x) for p in earlier])
     ratio = matrix.rows.ratio / matrix.columns.ratio
     scale = ratio if instruction.transposed else 1 / ratio
-    written = gram.applyfunc(limit.written_out)
-    return [scale * a for a in solve_gram(gram, b, independent(written))]
-
-
-def independent(gram: Any) -> list[int]:
-    """The sources that are no linear combinations of the ones before them, from their Gram matrix."""
-    chosen: list[int] = []
-    for i in range(gram.rows):
-        trial = [*chosen, i]
-        if sp.cancel(gram.extract(trial, trial).det()) != 0:
-            chosen = trial
-    return chosen
-
-
-def solve_gram(gram: Any, b: Any, chosen: list[int]) -> list[Expr]:
-    """A solution of C a = b for a Gram matrix C, singular or not (b lies in its range).
-
-    Zero off the ``chosen`` independent sources; every solution gives the same Ż, because a null vector
-    of C is a combination of the y_i that vanishes.
-    """
-    solution = [S.Zero] * gram.rows
-    if len(chosen) == 1:
-        (only,) = chosen
-        solution[only] = scaled(1 / gram[only, only], b[only])
-    elif chosen:
-        part = gram.extract(chosen, chosen).LUsolve(b.extract(chosen, [0]))
-        for position, index in enumerate(chosen):
-            solution[index] = sp.cancel(part[position])
-    return solution
+    return [scale * a for a in solve_gram(limit, gram, b)]
 
 
 @rule("ZOuterNonlin", source="Yang2023TP4b", locator="Theorem 2.6.10")

@@ -92,7 +92,7 @@ def expansion(limit: Limit, node: int) -> Series:
     """A moment or random scalar to the order to which its law is known."""
     instruction = limit.program[node]
     if isinstance(instruction, RandomScalar):
-        return exact(instruction.mean + noise_symbol(node))
+        return exact(instruction.mean + (noise_symbol(node) if instruction.variance != 0 else S.Zero))
     series = limit.scalar(node)
     if not admissible(limit, node):
         return series

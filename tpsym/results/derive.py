@@ -30,6 +30,7 @@ from tpsym.results.answers import Answer, Notation, Recursion, needed
 from tpsym.results.closed import closed_form, facts
 from tpsym.results.inputs import default_inputs
 from tpsym.results.kernel_entries import tangent_entry
+from tpsym.results.long import short_steps, shortened
 from tpsym.results.meanfield_answers import numbers, statements, theory
 from tpsym.results.numbers import decimal
 from tpsym.results.questions import LimitQuestions
@@ -219,6 +220,10 @@ def _build(
     if definitions or right.free_symbols & known.keys():
         closed = closed_form(right, definitions, known)
         definitions, shown = (definitions, right) if closed is None else ((), closed)
+    short = shortened(side.limit)
+    if (brief := short(shown)) != shown:
+        definitions, shown = needed(brief, side.limit.definitions), brief
+    definitions = tuple((s, short(e)) for s, e in definitions)
     return Answer(text, left, shown, definitions, steps, span, note=full, value=_in_numbers(model, side, right))
 
 
@@ -243,7 +248,7 @@ def new_steps(side: LimitQuestions, told: set[int]) -> tuple[Step, ...]:
     wanted = set(side.limit.program.ancestors(side.asked))
     found = [(i, r) for i, r in enumerate(side.limit.steps) if r.node in wanted and i not in told]
     told |= {i for i, _ in found}
-    return tuple(r.step for _, r in found)
+    return short_steps(side.limit, tuple(r.step for _, r in found))
 
 
 def notation(side: LimitQuestions) -> Notation:
