@@ -108,5 +108,5 @@ def test_gradient_independence_spares_nothing_that_matters(monkeypatch: pytest.M
 
 @pytest.mark.slow
 def test_tanh_two_hidden_layers_to_seven_digits() -> None:
-    found: Any = tpsym.api.evaluate(tpsym.parse("width n\n" + DEEP), "lim(F[1](x))", digits=8)
+    found = api.evaluate(tpsym.parse("width n\n" + DEEP), "lim(F[1](x))", digits=8)
     assert float(found.split()[0]) == pytest.approx(0.5822338515, abs=1e-8)
