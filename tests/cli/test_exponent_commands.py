@@ -131,7 +131,7 @@ def test_a_wrong_exponent_is_noticed(run: Run, monkeypatch: pytest.MonkeyPatch) 
     """Updates with the rates of NTK training measured against the exponents of maximal update."""
     from tpsym.results import coordinate_check
 
-    monkeypatch.setattr(coordinate_check, "_maximal", lambda context, target, optimizer: optimizer)
+    monkeypatch.setattr(coordinate_check, "with_maximal_rates", lambda context, target, optimizer: optimizer)
     result = run("coordinate-check", "network.tp", "--parametrization", "mup", *QUICK)
     assert result.exit_code == 1
     assert "slope is smaller" in result.stdout

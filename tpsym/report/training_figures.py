@@ -215,8 +215,9 @@ def _bounds(panels: Sequence[Transfer]) -> tuple[float, float]:
     every = every[np.isfinite(every) & (every > 0)]
     if not len(every):
         return 0.1, 1.0
-    high = BEYOND * float(start.max()) if len(start) else float(every.max())
-    return float(every.min()) / 1.6, max(high, float(every.min()) * 10)
+    cap = BEYOND * float(start.max()) if len(start) else float(every.max())
+    high = float(every[every <= cap].max(initial=every.min()))
+    return float(every.min()) / 1.6, max(1.6 * high, float(every.min()) * 4)
 
 
 # --- shared ----------------------------------------------------------------------------------------------
