@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import permutations, product
+from math import prod
 from typing import Any, NamedTuple
 
 import sympy as sp
@@ -14,16 +15,24 @@ from tpsym.gauss.atoms import Raw, raw
 from tpsym.gauss.expectation import E, bound
 from tpsym.gauss.generators import as_fraction
 
+MOST = 256
+"""Choices of scales and signs that are all tried."""
+
 
 def canonical(atom: Raw, values: Mapping[Symbol, Expr]) -> Expr:
     """The atom with its symbols replaced by values, as a multiple ±1 of an ``E`` in canonical form.
 
     Of all orders of the variables (up to 4), changes of their signs and choices of their scale, the
-    one whose body and covariance come first in sympy's order, with as few minus signs as can be.
+    one whose body and covariance come first in sympy's order, with as few minus signs as can be. Where these are
+    too many, scales and signs are chosen one variable after the other.
     """
     body, covariance = (part.xreplace(dict(values)) for part in atom.args)
     covariance = ImmutableDenseMatrix(*covariance.shape, [as_fraction(c) for c in covariance])
-    reflected = [c for scaled in scalings(body, covariance) for c in reflections(*scaled)]
+    slopes = [sorted(slopes_of(body, raw(i)), key=sp.default_sort_key) or [sp.S.One] for i in range(covariance.rows)]
+    if prod(2 * len(s) for s in slopes) <= MOST:
+        reflected = [c for scaled in scalings(body, covariance, slopes) for c in reflections(*scaled)]
+    else:
+        reflected = [one_by_one(*next(scalings(body, covariance, [s[:1] for s in slopes])))]
     least = min(c.minus for c in reflected)
     candidates = (o for c in reflected if c.minus == least for o in orders(c))
     _, sign, best = min(candidates, key=lambda c: c[0])
@@ -55,14 +64,31 @@ class Candidate(NamedTuple):
 
 def reflections(body: Expr, covariance: ImmutableDenseMatrix) -> Iterator[Candidate]:
     """z_i → −z_i for any of the variables, and the sign that comes out of the body."""
+    for flips in product((1, -1), repeat=covariance.rows):
+        yield reflection(body, covariance, flips)
+
+
+def reflection(body: Expr, covariance: ImmutableDenseMatrix, flips: Sequence[int]) -> Candidate:
+    """z_i → −z_i where ``flips`` is −1."""
     n = covariance.rows
-    for flips in product((1, -1), repeat=n):
-        new = body.xreplace({raw(i): -raw(i) for i, flip in enumerate(flips) if flip < 0})
-        sign = -1 if new.as_coeff_Mul()[0].is_negative else 1
-        entries = [[flips[i] * flips[j] * covariance[i, j] for j in range(n)] for i in range(n)]
-        minus = sum(bool(entries[i][j].could_extract_minus_sign()) for i in range(n) for j in range(i))
-        minus += sum(bool(m.args[0].is_negative) for m in (sign * new).atoms(sp.Mul))
-        yield Candidate(sign, sign * new, ImmutableDenseMatrix(entries), minus)
+    new = body.xreplace({raw(i): -raw(i) for i, flip in enumerate(flips) if flip < 0})
+    sign = -1 if new.as_coeff_Mul()[0].is_negative else 1
+    entries = [[flips[i] * flips[j] * covariance[i, j] for j in range(n)] for i in range(n)]
+    minus = sum(bool(entries[i][j].could_extract_minus_sign()) for i in range(n) for j in range(i))
+    minus += sum(bool(m.args[0].is_negative) for m in (sign * new).atoms(sp.Mul))
+    return Candidate(sign, sign * new, ImmutableDenseMatrix(entries), minus)
+
+
+def one_by_one(body: Expr, covariance: ImmutableDenseMatrix) -> Candidate:
+    """Each variable in turn reflected if that leaves fewer minus signs."""
+    flips = [1] * covariance.rows
+    best = reflection(body, covariance, flips)
+    for i in range(covariance.rows):
+        trial = [*flips[:i], -1, *flips[i + 1 :]]
+        found = reflection(body, covariance, trial)
+        if found.minus < best.minus:
+            flips, best = trial, found
+    return best
 
 
 def orders(candidate: Candidate) -> Iterator[tuple[Any, int, E]]:
@@ -76,10 +102,11 @@ def orders(candidate: Candidate) -> Iterator[tuple[Any, int, E]]:
         yield key, candidate.sign, E(body, matrix)
 
 
-def scalings(body: Expr, covariance: ImmutableDenseMatrix) -> Iterator[tuple[Expr, ImmutableDenseMatrix]]:
+def scalings(
+    body: Expr, covariance: ImmutableDenseMatrix, choices: Sequence[Sequence[Expr]]
+) -> Iterator[tuple[Expr, ImmutableDenseMatrix]]:
     """Each variable rescaled so that one of the arguments it occurs in has coefficient 1."""
     n = covariance.rows
-    choices = [sorted(slopes_of(body, raw(i)), key=sp.default_sort_key) or [sp.S.One] for i in range(n)]
     for scale in product(*choices):
         if all(s == 1 for s in scale):
             yield with_plain_steps(body), covariance

@@ -17,6 +17,7 @@ from sympy import Symbol
 from tpsym.errors import fail
 from tpsym.particles.checkpoint import fingerprint, load, save
 from tpsym.particles.curves import ParticleCurves, curve
+from tpsym.particles.entrywise_powers import check_signals
 from tpsym.particles.gaussian import seeds
 from tpsym.particles.interpret import NO_FUNCTIONS, Seed, check_particles
 from tpsym.particles.plan import Functions
@@ -25,7 +26,7 @@ from tpsym.particles.training import NO_DATA, Observed, Plan, prepare
 from tpsym.simulate.payload import Array
 from tpsym.simulate.progress import Progress
 from tpsym.transform.trainable import AS_DECLARED, Parametrization
-from tpsym.transform.training import Training
+from tpsym.transform.training import OUTPUT, TARGET, Training
 
 PARTICLES = 2**12
 REPLICATES = 8
@@ -172,6 +173,12 @@ class Runs:
             self.current = self._replicate(len(self.done))
             self.current.restore({k[4:]: v for k, v in saved.items() if k.startswith("run/")})
 
+    def _signals(self, outputs: Array) -> Array:
+        """The error signals at outputs by example."""
+        plan = self.plan
+        given: dict[str, Array | float] = {**plan.ready.setting.parameters, OUTPUT.name: outputs, TARGET.name: plan.targets}
+        return np.array(np.broadcast_to(plan.signal(given), outputs.shape))
+
     def curves(self, complete: bool) -> ParticleCurves:
         """Means over the replicates that were finished."""
         full, half = self.done[: self.replicates], self.done[self.replicates :]
@@ -182,6 +189,9 @@ class Runs:
 
         labels = [label for label, _, _ in self.plan.observed]
         values = {label: curve(*of(lambda r, i=i: r.values[i])) for i, label in enumerate(labels)}  # type: ignore[misc]
+        outputs = curve(*of(lambda r: r.outputs))
+        if self.plan.training.optimizer.rule != "sgd":
+            check_signals(self.plan.training, self._signals, outputs.mean, outputs.error)
         return ParticleCurves(
-            curve(*of(lambda r: r.outputs)), curve(*of(lambda r: r.loss)), values, self.particles, len(full), complete,
+            outputs, curve(*of(lambda r: r.loss)), values, self.particles, len(full), complete,
         )
