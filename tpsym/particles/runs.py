@@ -176,7 +176,8 @@ class Runs:
     def _signals(self, outputs: Array) -> Array:
         """The error signals at outputs by example."""
         plan = self.plan
-        given: dict[str, Array | float] = {**plan.ready.setting.parameters, OUTPUT.name: outputs, TARGET.name: plan.targets}
+        given: dict[str, Array | float] = dict(plan.ready.setting.parameters)
+        given |= {OUTPUT.name: outputs, TARGET.name: plan.targets}
         return np.array(np.broadcast_to(plan.signal(given), outputs.shape))
 
     def curves(self, complete: bool) -> ParticleCurves:

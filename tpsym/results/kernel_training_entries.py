@@ -24,7 +24,7 @@ from tpsym.results.kernel_training_regime import check_kernel_regime, check_rule
 from tpsym.results.reasons import NoLimit, reasons
 from tpsym.results.tangent import check_gradients
 from tpsym.transform.backward import backward
-from tpsym.transform.tangent import contributions
+from tpsym.transform.tangent import Contribution, contributions
 from tpsym.transform.training import Training
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class KernelStart:
     def _entry(self, x: Expr, y: Expr) -> Entry:
         side, optimizer = self.side, self.training.optimizer
         context = side.context
-        found = contributions(context, backward(context, x), backward(context, y))
+        found = self._summands(x, y)
         for part in found:
             side.ask(part.inner)
         with reasons(self.span):
@@ -119,6 +119,10 @@ class KernelStart:
         if any(s.name.startswith("$") or s == context.n for s in entry.value.free_symbols):
             raise NoLimit("the tangent kernel is random in the limit", self.span)
         return entry
+
+    def _summands(self, x: Expr, y: Expr) -> list[Contribution]:
+        context = self.side.context
+        return contributions(context, backward(context, x), backward(context, y))
 
     @property
     def arrays(self) -> tuple[str, ...]:

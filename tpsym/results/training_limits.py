@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from sympy import Expr
+from sympy import Expr, Rational, S
 
 from tpsym.errors import TpError
 from tpsym.gauss.numeric import enclose_all
+from tpsym.limit.scalars import ScalarLimit
 from tpsym.particles.curves import Curve as ParticleCurve
 from tpsym.particles.curves import ParticleCurves
 from tpsym.particles.grids import quadrature_limit, quadrature_serves
@@ -24,18 +25,22 @@ from tpsym.results.kernel_training import KernelTraining, kernel_limit
 from tpsym.results.kernel_training_entries import Entry, KernelStart, ordered
 from tpsym.results.kernel_training_numbers import KernelCurves
 from tpsym.results.kernel_training_numbers import curves as kernel_curves
-from tpsym.results.kernel_training_regime import Regime, regime
+from tpsym.results.kernel_training_regime import Regime, check_rule, regime
 from tpsym.results.numbers import settings
 from tpsym.results.reasons import NoLimit
 from tpsym.results.training_setup import Setup, feature_label, test_label
 from tpsym.simulate.payload import Array
 from tpsym.simulate.progress import Progress
+from tpsym.transform.tangent import Contribution
+from tpsym.transform.trainable import AS_DECLARED, Parametrization
+from tpsym.transform.training import Training
+from tpsym.transform.unroll import unroll
 
 Kind = Literal["loss", "output", "feature"]
 Key = tuple[Kind, str]
 """A quantity: the loss, the output at an example or test by label, the second moment of a vector (or a number)."""
 Method = Literal["kernel", "quadrature", "particles", "initial kernel"]
-TOLERANCE = 1e-6
+TOLERANCE = 1e-8
 MISTAKES = ("no-value", "bad-data", "bad-option", "bad-checkpoint", "too-few-particles", "not-numeric")
 """Errors that are no statement about a limit."""
 
@@ -140,7 +145,7 @@ def regime_of(setup: Setup) -> tuple[Regime, list[str]]:
 
 def sampled(setup: Setup, effort: Effort, reasons: list[str], bar: Bar = no_bar) -> Limit | None:
     """The limit by quadrature where that serves, else by particles."""
-    if not setup.rescaled and quadrature_serves(setup.meant, setup.observed, values={}, data=setup.data):
+    if quadrature_serves(setup.meant, setup.observed, values={}, data=setup.data, rescaled=setup.rescaled):
         found = attempt(lambda: quadrature(setup, bar), [])
         if found is not None:
             return found
@@ -151,7 +156,7 @@ def quadrature(setup: Setup, bar: Bar = no_bar) -> Limit:
     """An integral over few Gaussians."""
     with bar("quadrature") as progress:
         found = quadrature_limit(setup.meant, setup.observed, values={}, data=setup.data, tolerance=TOLERANCE,
-                                 progress=progress)
+                                 rescaled=setup.rescaled, progress=progress)
     return Limit("quadrature", by_key(setup, found), "quadrature")
 
 
@@ -183,8 +188,17 @@ def by_key(setup: Setup, found: ParticleCurves) -> dict[Key, Series]:
 # --- by kernels --------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
 class StillKernel(KernelStart):
-    """The initial tangent kernel, whether or not it would move."""
+    """The initial tangent kernel, whether or not it would move; ``rescaled`` arrays begin and move as that says."""
+
+    rescaled: Parametrization = field(default_factory=lambda: AS_DECLARED)
+
+    def __post_init__(self) -> None:
+        if not self.rescaled:
+            check_rule(self.training, self.span)
+        elif self.training.optimizer.rule != "sgd" or self.training.optimizer.decays or self.training.optimizer.decay:
+            raise NoLimit("the initial kernel of training by plain gradient descent only", self.span)
 
     def entry(self, x: Expr, y: Expr) -> Entry:
         """K(x, y) at initialisation."""
@@ -193,6 +207,20 @@ class StillKernel(KernelStart):
             self.entries[key] = self._entry(*key)
         return self.entries[key]
 
+    def _summands(self, x: Expr, y: Expr) -> list[Contribution]:
+        n, image = self.side.context.n, initial_copy(self.training, self.rescaled)
+        powers = {name: Rational(r.multiplier.numerator, r.multiplier.denominator) for name, r in self.rescaled.items()}
+        return [replace(c, factor=c.factor * n ** (2 * powers.get(c.name, S.Zero)), inner=image(c.inner))
+                for c in super()._summands(x, y)]
+
+    def _start(self, x: Expr) -> ScalarLimit:
+        return super()._start(initial_copy(self.training, self.rescaled)(x))
+
+
+def initial_copy(training: Training, rescaled: Parametrization) -> Callable[[Expr], Expr]:
+    """The network at initial arrays as rescaled."""
+    return unroll(training, "f", rescaled=rescaled).at(0) if rescaled else lambda expr: expr
+
 
 def kernel(setup: Setup, *, still: bool = False) -> Limit:
     """Training in the kernel regime, or with ``still`` what it would be with the initial tangent kernel.
@@ -200,9 +228,9 @@ def kernel(setup: Setup, *, still: bool = False) -> Limit:
     Raises:
         NoLimit: see :func:`tpsym.results.kernel_training.kernel_limit`.
     """
-    side, training = setup.side, setup.training
-    start = KernelTraining(StillKernel(side, training, setup.span)) if still else kernel_limit(
-        side, training, setup.span)
+    side = setup.side
+    start = KernelTraining(StillKernel(side, setup.meant, setup.span, rescaled=setup.rescaled)) if still else (
+        kernel_limit(side, setup.training, setup.span))
     tests = {test_label(p): p.output for p in setup.tests}
     found = kernel_curves(start, setup.model, tests, overrides=setup.overrides)
     series = _kernel_series(setup, found)
