@@ -109,7 +109,7 @@ def against_wide_networks(seeds: int) -> None:
     theirs = needed * seconds / seeds
     print("three hidden layers of tanh, four points, 20 steps")
     print(f"  particles: {ours:7.2f} s, error {error:.1e} ({limit.note})")
-    print(f"  width {WIDTH}: {seconds / seeds:6.2f} s a network, spread {spread:.1e}; for that error it takes {needed:.1f}")
+    print(f"  width {WIDTH}: {seconds / seeds:6.2f} s a network, spread {spread:.1e}; the error takes {needed:.1f}")
     print(f"  ratio {theirs / ours:6.1f}   ({seeds} networks are {distance:.1e} from the limit)")
 
 
