@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import chain, combinations
 
 import numpy as np
 import pytest
@@ -292,15 +293,31 @@ def test_trained_networks_follow_the_kernel_from_where_they_start(name: str) -> 
     assert np.any(np.abs((runs[:, -1] - wrong).mean(axis=0)) > 5 * error + 0.02 * moved)
 
 
-def test_the_first_layer_is_missing_in_the_standard_parametrisation() -> None:
-    """The kernel with all layers, that of the other parametrisation, is refuted by the same runs."""
+SETS: dict[str, tuple[str, Rates, str]] = {
+    "SP": (text("erf"), sgd(1, RATE), "Wv"),
+    "NTP": (text("erf", head="parametrization ntk"), sgd(0, RATE), "UWv"),
+    "middle": (text("erf"), sgd(2, RATE, W=1), "W"),
+}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_other_set_of_layers_is_refuted(name: str) -> None:
+    """Of the eight sums of layers of the tangent kernel one is the limit, and the same runs refute the others."""
+    source, rates, arrays = SETS[name]
+    setup = Setup(source, rates)
     full = Setup(text("erf", head="parametrization ntk"), sgd(0, RATE))
-    setup = Setup(text("erf"), sgd(1, RATE))
-    overrides = products()
-    kernels = [kernel_numbers(s.limit(), s.model, (s.at["z"],), overrides=overrides).kernel for s in (setup, full)]
-    runs = trained(setup, n=512, seeds=24)
-    off = [np.abs(runs[:, -1] - from_start(setup, k, runs[:, 0], np.array([1.0, -1.0]))).mean() for k in kernels]
-    assert off[1] > 4 * off[0]
+    shares = [[full.shares(a, b) for b in "xy"] for a in "xyz"]
+    layers = {k: np.array([[entry[k] for entry in row] for row in shares]) for k in "UWv"}
+    found = kernel_numbers(setup.limit(), setup.model, (setup.at["z"],), overrides=products())
+    np.testing.assert_allclose(found.kernel, sum(layers[k] for k in arrays), rtol=1e-9)
+    runs = trained(setup, n=1024, seeds=48)
+    off = {}
+    for some in chain.from_iterable(combinations("UWv", k) for k in range(4)):
+        kernel = sum((layers[k] for k in some), np.zeros((3, 2)))
+        left = runs[:, -1] - from_start(setup, kernel, runs[:, 0], np.array([1.0, -1.0]))
+        off["".join(some)] = np.max(np.abs(left.mean(axis=0)) / left.std(axis=0, ddof=1)) * np.sqrt(len(left))
+    assert off.pop(arrays) < 4
+    assert min(off.values()) > 6
 
 
 def test_mean_and_spread_over_initialisations() -> None:
