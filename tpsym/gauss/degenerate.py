@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import Any
 
 import mpmath
 import sympy as sp
@@ -62,9 +63,17 @@ def regular_somewhere(rows: Sequence[Sequence[Expr]]) -> bool:
         with mpmath.workdps(DIGITS):
             matrix = mpmath.matrix([[mpmath.mpmathify(v) for v in row] for row in values])
             size = mpmath.mnorm(matrix, 1) or mpmath.mpf(1)
-            if abs(mpmath.det(matrix / size)) > mpmath.mpf(10) ** (-DIGITS // 2):
+            if abs(_determinant(matrix / size)) > mpmath.mpf(10) ** (-DIGITS // 2):
                 return True
     return False
+
+
+def _determinant(matrix: Any) -> Any:
+    """The determinant; elimination in mpmath finds no pivot in a column of zeros and fails."""
+    try:
+        return mpmath.det(matrix)
+    except TypeError:
+        return mpmath.mpf(0)
 
 
 def generic(rows: Sequence[Sequence[Expr]]) -> bool:

@@ -161,7 +161,15 @@ def away_from_zero(expr: Expr, variables: set[Symbol]) -> bool:
     """Whether an expression is certainly at least a positive constant."""
     terms = sp.Add.make_args(expr)
     constant = sp.Add(*(t for t in terms if not t.free_symbols & variables))
-    return bool(constant.is_positive) and all(t.is_nonnegative for t in terms if t.free_symbols & variables)
+    return bool(constant.is_positive) and all(nonnegative(t) for t in terms if t.free_symbols & variables)
+
+
+def nonnegative(expr: Expr) -> bool:
+    """Whether an expression in real variables is evidently not negative where it is defined."""
+    root = isinstance(expr, sp.Pow) and expr.exp.is_Rational and expr.exp.q % 2 == 0
+    if isinstance(expr, sp.Mul):
+        return all(nonnegative(f) for f in expr.args)
+    return bool(expr.is_nonnegative) or root or isinstance(expr, sp.Abs)
 
 
 def _power_growth(expr: sp.Pow, variables: set[Symbol]) -> Growth:

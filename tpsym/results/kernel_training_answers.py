@@ -114,14 +114,15 @@ def law_of(side: LimitQuestions, node: tree.Expr, scope: Scope) -> Callable[[], 
     snapshot = evaluate(side.context, node.function, scope)
     if not isinstance(snapshot, Snapshot) or len(node.args) != 1:
         return None
-    if regime(side, training_of(side.context, snapshot.trajectory), node.span) != "kernel":
-        return None
 
     def law() -> Value:
         x = point(side.context, snapshot.trajectory, evaluate(side.context, node.args[0], scope), node.span)
         return as_value(found(side, snapshot.trajectory, node.span).law(snapshot.step, x), node.span)
 
-    return law
+    with suppress(NoLimit):
+        if regime(side, training_of(side.context, snapshot.trajectory), node.span) == "kernel":
+            return law
+    return None
 
 
 # --- what a derive states ------------------------------------------------------------------------------

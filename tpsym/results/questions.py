@@ -266,10 +266,10 @@ class LimitQuestions:
         """A trained network whose unrolled program has no limit by itself may be in the kernel regime."""
         from tpsym.results.kernel_training_answers import law_of
 
+        law = law_of(self, node, scope)
+        if law is None:
+            raise refusal
         try:
-            law = law_of(self, node, scope)
-            if law is None:
-                raise refusal
             return law()
         except NoLimit as other:
             raise NoLimit(f"{refusal.reason}; as a kernel limit: {other.reason}", refusal.span) from None

@@ -207,7 +207,8 @@ def quotient(optimizer: Optimizer, entries: Sequence[Expr], eps: Expr) -> Expr:
         above = average(entries, first)
         square = average([g**2 for g in entries], second)
     if eps != 0:
-        found: Expr = above / (sp.sqrt(square) + eps)
+        single = count == 1 or not has_memory(optimizer)
+        found: Expr = above / ((sp.Abs(last) if single else sp.sqrt(square)) + eps)
         return found
     return sp.Piecewise((above / sp.sqrt(square), sp.Gt(square, 0)), (S.Zero, True))
 
