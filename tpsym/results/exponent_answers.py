@@ -35,7 +35,7 @@ from tpsym.results.answers import Answer, Table
 from tpsym.results.exponent_conditions import largest_change
 from tpsym.results.exponent_regions import condition_tables, region_tables
 from tpsym.results.exponent_tables import kernel_table, regimes_table, sizes_table, sums_table
-from tpsym.results.exponents import MaximalUpdate, Scaling, analyse, maximal_update, output
+from tpsym.results.exponents import MaximalUpdate, Scaling, analyse, initial, maximal_update, output
 from tpsym.results.mup_tables import reasons_table, solution_table
 from tpsym.results.optimizer_values import KINDS, one_array
 from tpsym.results.reasons import NoLimit, reasons, stand_in
@@ -208,8 +208,10 @@ def _exponent(
                               "ask for the numbers themselves", node.span)
             analysis = content()
             with reasons(node.span):
-                ask = {"init": analysis.init, "first": analysis.first, "update": analysis.update}[name]
-                found = ask(value.expr)
+                if name == "init":
+                    found = initial(analysis, value.expr, node.span)
+                else:
+                    found = analysis.first(value.expr) if name == "first" else analysis.update(value.expr)
             what = "it is zero at initialisation" if name == "init" else "it never changes in training"
             return Scalar(_present(context, found, what, node.span))
     what = f".{name}(…) needs a vector or a scalar of the program, this is {describe(value)}"

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
-from sympy import Expr
+from sympy import Expr, Mul, Symbol, factor_terms
 
 from tpsym.errors import Span, TpError, fail
+from tpsym.gauss import DivergentExpectation
+from tpsym.gauss.numeric import enclose
+from tpsym.limit.interpret import Limit
+from tpsym.limit.scalars import covariance, scalar_limit
+from tpsym.limit.series import Grows, SizeUnknown
+from tpsym.polyhedra.conditions import Expression
 from tpsym.polyhedra.forms import number
 from tpsym.program.arithmetic import plain
 from tpsym.program.calls import run
+from tpsym.program.graph import Program
 from tpsym.program.scope import Context
 from tpsym.program.values import Function, Scalar, describe
 from tpsym.results.inputs import default_inputs
 from tpsym.results.reasons import NoLimit
 from tpsym.scaling.arrays import Solved
+from tpsym.scaling.cancelling import check_size
 from tpsym.scaling.depth import read_depth
 from tpsym.scaling.mup import Gauge, MaximalUpdate
 from tpsym.scaling.mup import maximal_update as solved
@@ -48,13 +58,16 @@ def _analyse(
     reader, solved_for = (read_depth if depth else read), None
     target = output(context, function, span)
     if context.parametrization == "mup":
-        found = solved(context, target, optimizer, span, depth=depth)
+        found = solved(context, target, optimizer, span, depth=depth, nonzero=partial(nonzero, context))
         scale = found.scaling.run.setting.scale
         solved_for = {
             r.array: Solved(number(r.multiplier), number(r.std), scale.power(optimizer.rate_of(r.array)) + r.lr)
             for r in found.rows
         }
-    return Scaling(reader(context, target, optimizer, span, alignment=alignment, solved=solved_for), optimizer)
+    run = reader(
+        context, target, optimizer, span, alignment=alignment, solved=solved_for, nonzero=partial(nonzero, context)
+    )
+    return Scaling(run, optimizer)
 
 
 def maximal_update(
@@ -67,10 +80,53 @@ def maximal_update(
         TpError: as :func:`analyse`, and where there is none.
     """
     with _refusals(span):
-        return solved(context, output(context, function, span), optimizer, span, multipliers=multipliers, depth=depth)
+        return solved(
+            context, output(context, function, span), optimizer, span, multipliers=multipliers, depth=depth,
+            nonzero=partial(nonzero, context),
+        )
 
 
-REFUSED = ("no-maximal-update", "not-closed", "symbolic-depth", "no-residual-loop")
+def initial(scaling: Scaling, expr: Expr, span: Span) -> Expression | None:
+    """The exponent of a vector or a number over nodes at initialisation, ``None`` if it is zero.
+
+    Raises:
+        NoLimit: it rests on a mean that may vanish in the limit.
+    """
+    with _refusals(span):
+        check_size(scaling.run, expr, span)
+    return scaling.init(expr)
+
+
+SECONDS = 5.0
+"""For the enclosure of one number."""
+
+
+def nonzero(context: Context, program: Program, expr: Expr) -> bool:
+    """Whether the limit of a number over nodes is certainly not zero; where it stays random, whether its variance is.
+
+    Parameters and inner products of different inputs are of order one, hence not zero, but may have any other value.
+    """
+    limit = Limit(program, context.n)
+    try:
+        found = scalar_limit(limit, expr)
+        value = covariance(limit, found, found) if found.noise and found.gaussian else found.value
+    except (SizeUnknown, Grows, DivergentExpectation):
+        return False
+    if found.noise and not found.gaussian:
+        return False
+    value = limit.written_out(value)
+    some = {s: Symbol(s.name, nonzero=True, real=True) for s in value.free_symbols if not s.is_positive}
+    some |= {s: Symbol(s.name, positive=True) for s in some if s.is_nonnegative}
+    factors = Mul.make_args(factor_terms(value.xreplace(some)))
+    return all(f.is_nonzero if f.free_symbols else _certainly_nonzero(f) for f in factors)
+
+
+def _certainly_nonzero(number: Expr) -> bool:
+    ball = enclose(number, {}, deadline=time.monotonic() + SECONDS, estimates=False).value
+    return bool(ball.is_finite() and not ball.contains(0))
+
+
+REFUSED = ("no-maximal-update", "not-closed", "symbolic-depth", "no-residual-loop", "cancelling-mean")
 """Codes of questions that make sense but have no answer here."""
 
 
@@ -100,4 +156,4 @@ def output(context: Context, function: Function, span: Span) -> Expr:
     return value.expr
 
 
-__all__ = ["MaximalUpdate", "Scaling", "analyse", "maximal_update", "output"]
+__all__ = ["MaximalUpdate", "Scaling", "analyse", "initial", "maximal_update", "output"]

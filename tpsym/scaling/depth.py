@@ -31,9 +31,10 @@ from tpsym.program.instructions import (
 from tpsym.program.scope import Context
 from tpsym.program.values import Scalar
 from tpsym.scaling.arrays import HALF, Scale, Solved, arrays_of, uses_of
+from tpsym.scaling.cancelling import check_means
 from tpsym.scaling.interpret import Pass
 from tpsym.scaling.payload import Pair
-from tpsym.scaling.setting import Feature, Setting
+from tpsym.scaling.setting import Feature, Nonzero, Setting
 from tpsym.scaling.setup import init_only
 from tpsym.scaling.sizes import EVEN, NOTHING, ONE, Known, Parts, Signature, Size, total, transposed, united, untagged
 from tpsym.scaling.training import Run, trained
@@ -197,11 +198,13 @@ def _added(parts: Parts, exponent: Fraction) -> dict[Signature, Size]:
 def read_depth(
     context: Context, output: Expr, optimizer: Optimizer, span: Span, *, alignment: Alignment = "worst",
     solved: Mapping[str, Solved] | None = None, guide: Mapping[str, Fraction] | None = None,
+    nonzero: Nonzero | None = None,
 ) -> Run:
     """The exponents of the depth in a residual network, before and in training.
 
     Raises:
-        TpError: ``no-residual-loop``, the network has no loop over a symbolic depth that adds to what it carries.
+        TpError: ``no-residual-loop``, the network has no loop over a symbolic depth that adds to what it carries;
+            ``cancelling-mean``, see :func:`tpsym.scaling.cancelling.check_means`.
     """
     residual, gradients = residual_of(context, output, span)
     scale = Scale(depth_symbol(context, residual.loop), wide=False)
@@ -215,13 +218,16 @@ def read_depth(
         context, scale, (output,), (residual.entry, *forward, residual.end),
         tuple(k for stage in residual.stages[3:] for k in stage), arrays,
         {a.name: uses_of(context, a, gradients) for a in arrays}, rules,
-        frozenset(a.name for a in arrays if a.node in residual.layered),
+        frozenset(a.name for a in arrays if a.node in residual.layered), nonzero,
     )
 
     def reading(before: Mapping[int, Pair] | None) -> Pass:
         return DepthPass(setting, rules.known, before, residual=residual)
 
-    return trained(setting, init_only=init_only(context, scale, solved), span=span, reading=reading)
+    run = trained(setting, init_only=init_only(context, scale, solved), span=span, reading=reading)
+    if guide is None:
+        check_means(run, span)
+    return run
 
 
 def depth_symbol(context: Context, loop: Loop) -> Symbol:

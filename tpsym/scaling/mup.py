@@ -20,9 +20,11 @@ from tpsym.polyhedra.forms import Form, linear, variable
 from tpsym.program.instructions import Moment, Vector
 from tpsym.program.scope import Context
 from tpsym.scaling.arrays import Array, Solved
+from tpsym.scaling.cancelling import check_means
 from tpsym.scaling.depth import read_depth
 from tpsym.scaling.interpret import Pass
 from tpsym.scaling.regimes import Scaling, holds
+from tpsym.scaling.setting import Nonzero
 from tpsym.scaling.setup import read
 from tpsym.scaling.solve import Failure, Goal, Point, inequalities, solved
 from tpsym.scaling.training import Run, own_updates
@@ -111,19 +113,21 @@ def maximal_update(
     multipliers: Gauge = "one",
     alignment: Alignment = "worst",
     depth: bool = False,
+    nonzero: Nonzero | None = None,
 ) -> MaximalUpdate:
     """The maximal update parametrisation of a network; with ``depth`` exponents are of the depth, at infinite width.
 
     Raises:
         TpError: ``no-maximal-update`` if not all arrays can be updated maximally at once, ``not-unique`` if the
-            constraints leave a choice.
+            constraints leave a choice, ``cancelling-mean`` as :func:`tpsym.scaling.setup.read`.
     """
     bare = replace(optimizer, eps=S.Zero, epsilons={}, decay=S.Zero, decays={})
     unknown_exponents = unknowns(context)
 
     def reading(point: Point) -> Run:
         reader = read_depth if depth else read
-        return reader(context, output, bare, span, alignment=alignment, solved=unknown_exponents, guide=point)
+        return reader(context, output, bare, span, alignment=alignment, solved=unknown_exponents, guide=point,
+                      nonzero=nonzero)
 
     # from rates so small that nothing moves much
     start = {name.terms[0][0]: SLOW for t in context.trained for name in [unknown("c", t.name)]}
@@ -144,6 +148,7 @@ def maximal_update(
     if isinstance(found, Failure):
         raise _impossible(Scaling(first, optimizer), found, span)
     point, run = found
+    check_means(run, span)
     scaling = Scaling(run, optimizer)
     rows = tuple(_row(scaling, a, point) for a in run.setting.arrays)
     return MaximalUpdate(rows, {v: q for v, q in point.items() if v not in own}, scaling)

@@ -177,7 +177,20 @@ class Reader:
         if len(pairs) == 1 and small[0] and vanishes(expr, arguments[0]):
             (size,) = (total(pairs[0].initial),)
             initial = dict.fromkeys(initial, size) if size else {}
+            if size and isinstance(expr, sp.Pow) and expr.exp.is_Rational:
+                return _root(Pair(initial, change), size, Fraction(int(expr.exp.p), int(expr.exp.q)))
         return Pair(initial, change)
+
+
+def _root(pair: Pair, size: Size, power: Fraction) -> Pair:
+    r"""A positive power of a number of this size: :math:`|(a+\delta)^q-a^q|\le C(|\delta|a^{q-1}+|\delta|^q)`, and for
+    q < 1 the first term alone."""
+    initial = {s: frozenset(f * power for f in x) for s, x in pair.initial.items()}
+    change = {
+        s: frozenset(f + g * (power - 1) for f in x for g in size) | frozenset(f * power for f in x if power > 1)
+        for s, x in pair.change.items()
+    }
+    return Pair(initial, change)
 
 
 def _power(form: Form) -> Pair:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -19,6 +19,9 @@ from tpsym.scaling.sizes import NOTHING, Size, Source, transposed
 from tpsym.scaling.updates import Rules
 
 Role = Literal["vector", "narrow", "denominator", "scalar"]
+Nonzero = Callable[[Expr, bool], bool]
+"""Whether the limit at initialisation of a number over nodes is certainly not zero at generic values of the
+parameters; if the second argument is true, powers of n in arrays and functions do not matter and may be left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,8 @@ class Feature:
 class Setting:
     """What does not change from pass to pass: the program, its arrays, where they act, the rules of the optimizer.
 
-    ``repeated`` are the arrays that there is one of in every layer of a symbolic depth.
+    ``repeated`` are the arrays that there is one of in every layer of a symbolic depth; ``nonzero`` answers for means
+    that no symmetry makes vanish, see :mod:`tpsym.scaling.cancelling`.
     """
 
     context: Context
@@ -53,6 +57,7 @@ class Setting:
     uses: Mapping[str, tuple[Use, ...]]
     rules: Rules
     repeated: frozenset[str] = frozenset()
+    nonzero: Nonzero | None = None
 
     @cached_property
     def program(self) -> Program:

@@ -11,7 +11,8 @@ from tpsym.errors import Span, fail
 from tpsym.program.instructions import Matrix
 from tpsym.program.scope import Context
 from tpsym.scaling.arrays import Scale, Solved, arrays_of, uses_of
-from tpsym.scaling.setting import Setting
+from tpsym.scaling.cancelling import check_means
+from tpsym.scaling.setting import Nonzero, Setting
 from tpsym.scaling.sizes import Known
 from tpsym.scaling.training import Run, trained
 from tpsym.scaling.updates import Alignment, Rules
@@ -28,14 +29,16 @@ def read(
     alignment: Alignment = "worst",
     solved: Mapping[str, Solved] | None = None,
     guide: Mapping[str, Fraction] | None = None,
+    nonzero: Nonzero | None = None,
 ) -> Run:
     """The sizes of everything in a network with this output, before and in training.
 
     ``solved`` replaces the exponents of arrays by unknowns; with ``guide``, a point, every maximum is the form that
-    attains it there.
+    attains it there. ``nonzero`` answers for means that may cancel; a guide leaves them to the caller.
 
     Raises:
-        TpError: there is nothing to train, an exponent is not linear in the parameters, or the sizes do not close.
+        TpError: there is nothing to train, an exponent is not linear in the parameters, the sizes do not close, or
+            ``cancelling-mean``, see :func:`tpsym.scaling.cancelling.check_means`.
     """
     used = {context.nodes[s] for s in output.free_symbols if s in context.nodes}
     gradients = backward(context, output)
@@ -50,9 +53,12 @@ def read(
     setting = Setting(
         context, scale, (output,), tuple(forward), _backward_only(context, gradients, frozenset(forward)), arrays,
         {a.name: uses_of(context, a, gradients) for a in arrays},
-        Rules(optimizer.rule, scale.power(gradients.scale), alignment, known),
+        Rules(optimizer.rule, scale.power(gradients.scale), alignment, known), nonzero=nonzero,
     )
-    return trained(setting, init_only=init_only(context, scale, solved), span=span)
+    run = trained(setting, init_only=init_only(context, scale, solved), span=span)
+    if guide is None:
+        check_means(run, span)
+    return run
 
 
 def _backward_only(context: Context, gradients: Gradients, forward: frozenset[int]) -> tuple[int, ...]:
