@@ -13,11 +13,12 @@ from sympy import S, Symbol
 import tpsym
 from tpsym.errors import TpError
 from tpsym.particles.curves import Curve
-from tpsym.particles.entrywise import EntrywiseMatrix, Move, balanced, layer_coordinates, polar
+from tpsym.particles.entrywise import EntrywiseMatrix, Move, balanced, layer_coordinates
 from tpsym.particles.entrywise_powers import check_signals
 from tpsym.particles.entrywise_rules import EntryMemory, EntryRule, direction
 from tpsym.particles.gaussian import GaussianMatrix, MatrixLaw, Normals
 from tpsym.particles.grids import quadrature_limit
+from tpsym.particles.muon import polar
 from tpsym.particles.runs import particle_limit
 from tpsym.particles.states import Gradient
 from tpsym.program.evaluate import evaluate

@@ -1,4 +1,4 @@
-r"""Matrices and other arrays on particles, moved by optimizers that are not linear in the gradients.
+r"""Matrices and other arrays on particles, moved entry by entry.
 
 An entrywise rule makes of the gradients :math:`g_{\alpha\beta} = \sum_a \chi_a l_a(\alpha) r_a(\beta)` a matrix
 :math:`Q(g_{\alpha\beta}, \dots)`; in the limit it takes z to :math:`E_\beta\,Q(\sum_a \chi_a l_a(\alpha) r_a(\beta))\,
@@ -15,7 +15,7 @@ import numpy as np
 
 from tpsym.particles.entrywise_rules import EntryMemory, EntryRule, direction
 from tpsym.particles.gaussian import GaussianMatrix
-from tpsym.particles.states import Gradient, enlarged
+from tpsym.particles.states import Gradient, given_values
 from tpsym.simulate.payload import Array
 
 COLUMNS = 256
@@ -181,17 +181,12 @@ class EntrywiseValues:
 
     def given(self) -> dict[int, Array | float]:
         """The values of the nodes."""
-        values = self.points @ self.coordinates
-        if values.shape[1] == 1:
-            return {k: float(row[0]) for k, row in zip(self.nodes, values, strict=True)}
-        return dict(zip(self.nodes, values, strict=True))
+        return given_values(self.nodes, self.points @ self.coordinates)
 
     def advance(self, gradient: Gradient) -> None:
         """One update; ``rights`` has the numbers of the data point of each part."""
-        rights = np.ones((len(gradient.lefts), 1)) if gradient.rights is None else gradient.rights
-        slope = (rights * gradient.coefficients[:, None]).T @ gradient.lefts
         move = self.move
-        step = move.step * direction(self.rule, self.memory, slope)
+        step = move.step * direction(self.rule, self.memory, gradient.by_node())
         if move.relative:
             step *= move.relative * float(np.sqrt(np.mean((self.coordinates - move.centre) ** 2)))
         self.coordinates = move.keep * self.coordinates + move.shift - step
@@ -213,103 +208,3 @@ def layer_coordinates(values: Array, points: Array, fresh: Array) -> Array:
     outside = np.eye(points.shape[1]) - inverse @ points
     found: Array = inverse @ values + outside @ fresh
     return found
-
-
-@dataclass(slots=True)
-class MuonMatrix:
-    r"""A matrix moved by polar factors, which between orthonormal bases are those of small matrices.
-
-    With :math:`m = \sum_{ij} C_{ij}\,q_i \otimes p_j` over orthonormal bases in the mean, the polar factor of m is
-    :math:`(n_1 n_2)^{-1/2}` times that of C between the same bases; ``move.step`` is η/u divided by
-    :math:`\sqrt{\rho_1\rho_2}`, times n/n.
-    """
-
-    momentum: float
-    move: Move
-    matrix: GaussianMatrix
-    sizes: tuple[float, float]
-    kept: float
-    change: Array
-    velocity: Array
-
-    def apply(self, vectors: Array) -> Array:
-        """W x for each row x."""
-        return self.matrix.product(0, vectors, factor=self.kept, change=self.sizes[1] * self.change)
-
-    def apply_transposed(self, vectors: Array) -> Array:
-        """Wᵀ y for each row y."""
-        return self.matrix.product(1, vectors, factor=self.kept, change=self.sizes[0] * self.change.T)
-
-    def advance(self, gradient: Gradient) -> None:
-        """One update."""
-        assert gradient.rights is not None
-        rights = self.matrix.coordinates(0, gradient.rights)
-        lefts = self.matrix.coordinates(1, gradient.lefts)
-        shape = self.matrix.sides[0].basis.count, self.matrix.sides[1].basis.count
-        self.velocity = self.momentum * enlarged(self.velocity, shape)
-        found = (rights.T * gradient.coefficients) @ lefts
-        self.velocity[: found.shape[0], : found.shape[1]] += found
-        self.change = self.move.keep * enlarged(self.change, shape) - self.move.step * polar(self.velocity)
-        self.kept *= self.move.keep
-
-    def state(self) -> dict[str, Array]:
-        """To go on from later."""
-        return {"kept": np.array(self.kept), "change": self.change, "velocity": self.velocity}
-
-    def restore(self, state: Mapping[str, Array]) -> None:
-        """Go on from a saved state; that of the initial matrix is kept with it."""
-        self.kept = float(state["kept"])
-        self.change, self.velocity = np.array(state["change"]), np.array(state["velocity"])
-
-
-@dataclass(slots=True)
-class MuonValues:
-    """Vectors and numbers, or an input layer, moved by the polar factor of the gradient: of a vector, its direction.
-
-    ``move.step`` is η/u, divided by the root of the size of a vector as a multiple of n. ``coordinates`` and
-    ``points`` as in :class:`EntrywiseValues`.
-    """
-
-    momentum: float
-    move: Move
-    nodes: tuple[int, ...]
-    points: Array
-    coordinates: Array
-    velocity: Array
-
-    def given(self) -> dict[int, Array | float]:
-        """The values of the nodes."""
-        values = self.points @ self.coordinates
-        if values.shape[1] == 1:
-            return {k: float(row[0]) for k, row in zip(self.nodes, values, strict=True)}
-        return dict(zip(self.nodes, values, strict=True))
-
-    def advance(self, gradient: Gradient) -> None:
-        """One update; ``rights`` has the numbers of the data point of each part."""
-        rights = np.ones((len(gradient.lefts), 1)) if gradient.rights is None else gradient.rights
-        self.velocity = self.momentum * self.velocity + (rights * gradient.coefficients[:, None]).T @ gradient.lefts
-        size = np.sqrt(self.velocity.shape[1])
-        step = self.move.step * size * polar(self.velocity)
-        self.coordinates = self.move.keep * self.coordinates + self.move.shift - step
-
-    def state(self) -> dict[str, Array]:
-        """To go on from later."""
-        return {"coordinates": self.coordinates, "velocity": self.velocity}
-
-    def restore(self, state: Mapping[str, Array]) -> None:
-        """Go on from a saved state."""
-        self.coordinates, self.velocity = np.array(state["coordinates"]), np.array(state["velocity"])
-
-
-def polar(matrix: Array) -> Array:
-    r"""The polar factor :math:`UV^\top` of :math:`USV^\top`, over singular values that are not zero."""
-    if not matrix.size or not np.any(matrix):
-        return np.zeros_like(matrix)
-    left, sizes, right = np.linalg.svd(matrix, full_matrices=False)
-    kept = sizes > POLAR_ROUNDING * sizes[0]
-    found: Array = left[:, kept] @ right[kept]
-    return found
-
-
-POLAR_ROUNDING = 1e-7
-"""Singular values up to this part of the largest are zero."""

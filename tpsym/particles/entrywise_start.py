@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from tpsym.particles.arrays import TrainedArray, is_matrix, is_number, most, nodes_given, ratios, total
-from tpsym.particles.entrywise import EntrywiseMatrix, EntrywiseValues, Move, MuonMatrix, MuonValues, layer_coordinates
+from tpsym.particles.entrywise import EntrywiseMatrix, EntrywiseValues, Move, layer_coordinates
 from tpsym.particles.entrywise_powers import check_rule, steady, step_power
 from tpsym.particles.entrywise_rules import EntryRule, direction_power
 from tpsym.particles.gaussian import orthonormal
 from tpsym.particles.interpret import Draw
+from tpsym.particles.muon import MuonMatrix, MuonValues
 from tpsym.particles.plan import ratio
 from tpsym.particles.training import Plan
 from tpsym.program.instructions import Vector
@@ -36,8 +37,7 @@ def started(plan: Plan, array: TrainedArray, drawn: Draw) -> NonlinearState:
         matrix = drawn.matrices[nodes_given(array.trainable)[0]]
         sizes = ratios(array, plan.ready.setting)
         if optimizer.rule == "muon":
-            nothing = np.zeros((0, 0))
-            return MuonMatrix(momentum, move, matrix, sizes, kept, nothing, nothing)
+            return MuonMatrix(momentum=momentum, rule=move, matrix=matrix, sizes=sizes, kept=kept)
         return EntrywiseMatrix(_rule(plan, array), move, matrix, sizes, kept)
     nodes = tuple(k for k in nodes_given(array.trainable) if k in drawn.values)
     values = kept * np.array([np.atleast_1d(np.asarray(drawn.values[k], dtype=np.float64)) for k in nodes])

@@ -10,9 +10,10 @@ import numpy as np
 
 from tpsym.errors import fail
 from tpsym.particles.arrays import Part, TrainedArray, is_matrix, is_number, most, nodes_given, ratios, total
-from tpsym.particles.entrywise import EntrywiseMatrix, MuonMatrix
+from tpsym.particles.entrywise import EntrywiseMatrix
 from tpsym.particles.entrywise_start import NonlinearState, points_of, started
 from tpsym.particles.interpret import Draw, Operator, draw, execute
+from tpsym.particles.muon import MuonMatrix
 from tpsym.particles.plan import Formula
 from tpsym.particles.states import Gradient, Linear, MatrixState, ValuesState
 from tpsym.particles.training import Plan, evaluate, limit_of
@@ -156,7 +157,7 @@ def _start(plan: Plan, array: TrainedArray, drawn: Draw) -> State:
     kept = float(array.initial is not None and array.initial == top)
     if is_matrix(array):
         sizes = ratios(array, plan.ready.setting)
-        return MatrixState(rule, drawn.matrices[nodes[0]], sizes, kept, np.zeros((0, 0)), np.zeros((0, 0)))
+        return MatrixState(rule=rule, matrix=drawn.matrices[nodes[0]], sizes=sizes, kept=kept)
     nodes = tuple(k for k in nodes if k in drawn.values)
     values = kept * np.array([np.atleast_1d(np.asarray(drawn.values[k], dtype=np.float64)) for k in nodes])
     return ValuesState(rule, nodes, values, np.zeros_like(values))

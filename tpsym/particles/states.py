@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -21,6 +21,12 @@ class Gradient:
     coefficients: Array
     lefts: Array
     rights: Array | None
+
+    def by_node(self) -> Array:
+        """The sum for an array that is no matrix, one row for each column of ``rights``."""
+        rights = np.ones((len(self.lefts), 1)) if self.rights is None else self.rights
+        found: Array = (rights * self.coefficients[:, None]).T @ self.lefts
+        return found
 
 
 class TrainedState(Protocol):
@@ -60,15 +66,11 @@ class ValuesState:
 
     def given(self) -> dict[int, Array | float]:
         """The values of the nodes."""
-        if self.values.shape[1] == 1:
-            return {k: float(row[0]) for k, row in zip(self.nodes, self.values, strict=True)}
-        return dict(zip(self.nodes, self.values, strict=True))
+        return given_values(self.nodes, self.values)
 
     def advance(self, gradient: Gradient) -> None:
         """One update; ``rights`` has a row for each part and a column for each node."""
-        rights = np.ones((len(gradient.lefts), 1)) if gradient.rights is None else gradient.rights
-        change = (rights * gradient.coefficients[:, None]).T @ gradient.lefts
-        self.velocity = self.rule.momentum * self.velocity + self.rule.step * change
+        self.velocity = self.rule.momentum * self.velocity + self.rule.step * gradient.by_node()
         self.values = self.rule.keep * self.values + self.rule.shift - self.velocity
 
     def state(self) -> dict[str, Array]:
@@ -80,23 +82,26 @@ class ValuesState:
         self.values, self.velocity = np.array(state["values"]), np.array(state["velocity"])
 
 
-@dataclass(slots=True)
-class MatrixState:
-    """A matrix moved by gradient descent: ``kept`` times the initial one plus a matrix between its two bases.
+def given_values(nodes: tuple[int, ...], values: Array) -> dict[int, Array | float]:
+    """The values of nodes from rows, numbers where a row has one entry."""
+    if values.shape[1] == 1:
+        return {k: float(row[0]) for k, row in zip(nodes, values, strict=True)}
+    return dict(zip(nodes, values, strict=True))
+
+
+@dataclass(slots=True, kw_only=True)
+class ChangedMatrix:
+    """A matrix in training: ``kept`` times the initial one plus a matrix between its two bases.
 
     ``change`` and ``velocity`` go from coordinates of arguments to coordinates of the other side. ``sizes`` are rows
     and columns as multiples of n.
     """
 
-    rule: Linear
     matrix: GaussianMatrix
     sizes: tuple[float, float]
     kept: float
-    change: Array
-    velocity: Array
-
-    def __post_init__(self) -> None:
-        self.matrix.recalls = True
+    change: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    velocity: Array = field(default_factory=lambda: np.zeros((0, 0)))
 
     def apply(self, vectors: Array) -> Array:
         """W x for each row x."""
@@ -106,17 +111,15 @@ class MatrixState:
         """Wᵀ y for each row y."""
         return self.matrix.product(1, vectors, factor=self.kept, change=self.sizes[0] * self.change.T)
 
-    def advance(self, gradient: Gradient) -> None:
-        """One update."""
-        assert gradient.rights is not None
-        rights = self.matrix.recalled(0, gradient.rights)
-        lefts = self.matrix.recalled(1, gradient.lefts)
+    def accelerate(self, momentum: float, added: Array) -> None:
+        """m ← μ m + g."""
         shape = self.matrix.sides[0].basis.count, self.matrix.sides[1].basis.count
-        self.velocity = self.rule.momentum * enlarged(self.velocity, shape)
-        found = self.rule.step * (rights.T * gradient.coefficients) @ lefts
-        self.velocity[: found.shape[0], : found.shape[1]] += found
-        self.change = self.rule.keep * enlarged(self.change, shape) - self.velocity
-        self.kept *= self.rule.keep
+        self.velocity = momentum * enlarged(self.velocity, shape) + enlarged(added, shape)
+
+    def move(self, keep: float, step: Array) -> None:
+        """w ← keep·w − step."""
+        self.change = keep * enlarged(self.change, step.shape) - step
+        self.kept *= keep
 
     def state(self) -> dict[str, Array]:
         """To go on from later; the initial matrix has a state of its own."""
@@ -126,6 +129,24 @@ class MatrixState:
         """Go on from a saved state."""
         self.kept = float(state["kept"])
         self.change, self.velocity = np.array(state["change"]), np.array(state["velocity"])
+
+
+@dataclass(slots=True, kw_only=True)
+class MatrixState(ChangedMatrix):
+    """A matrix moved by gradient descent."""
+
+    rule: Linear
+
+    def __post_init__(self) -> None:
+        self.matrix.recalls = True
+
+    def advance(self, gradient: Gradient) -> None:
+        """One update."""
+        assert gradient.rights is not None
+        rights = self.matrix.recalled(0, gradient.rights)
+        lefts = self.matrix.recalled(1, gradient.lefts)
+        self.accelerate(self.rule.momentum, self.rule.step * (rights.T * gradient.coefficients) @ lefts)
+        self.move(self.rule.keep, self.velocity)
 
 
 def enlarged(matrix: Array, shape: tuple[int, int]) -> Array:
