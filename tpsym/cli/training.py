@@ -39,8 +39,8 @@ def register(group: click.Group, guarded: Guard) -> None:
     other = click.command("transfer", short_help="Compare learning rates at several widths.")(guarded(transfer))
     other.params = [
         *_shared("64,128,256,512"),
-        click.Option(["--rates"], default="2^-4..2^4", show_default=True, metavar="LIST",
-                     help="Factors of the learning rates: 2^-4..2^4, or 0.1,1,10."),
+        click.Option(["--rates"], default="2^-7..2^4", show_default=True, metavar="LIST",
+                     help="Factors of the learning rates: 2^-7..2^4, or 0.1,1,10."),
         click.Option(["--parametrizations"], default="mup,standard", show_default=True, metavar="NAME,…",
                      help="Of mup, standard, ntk, mean_field."),
         *_ending(),
@@ -191,7 +191,7 @@ def split(text: str) -> list[str]:
 
 
 def parse_rates(text: str) -> list[float]:
-    """``2^-4..2^4`` (powers of two) or ``0.1,1,10`` as numbers.
+    """``2^-7..2^4`` (powers of two) or ``0.1,1,10`` as numbers.
 
     Raises:
         TpError: they are no positive numbers, or too many.
@@ -207,7 +207,7 @@ def parse_rates(text: str) -> list[float]:
     except (ValueError, OverflowError):
         found = []
     if not found or len(found) > MOST_RATES or not all(0 < r < float("inf") for r in found):
-        raise fail("bad-option", f"--rates {text} are no learning rates", expected="2^-4..2^4, or 0.1,1,10")
+        raise fail("bad-option", f"--rates {text} are no learning rates", expected="2^-7..2^4, or 0.1,1,10")
     return sorted(set(found))
 
 

@@ -58,6 +58,7 @@ class Evaluation:
     deadline: float | None
     estimates: bool
     rationals: Mapping[sp.Symbol, sp.Rational] = field(default_factory=dict)
+    patience: float | None = None
     done: dict[sp.Basic, Ball] = field(default_factory=dict)
     rigorous: bool = True
 
@@ -158,7 +159,7 @@ class Evaluation:
         try:
             return enclosure(body, covariance, self, deadline=self._for_one())
         except (NotRigorousError, OutOfTimeError) as error:
-            if isinstance(error, OutOfTimeError) and (self.deadline is None or time.monotonic() > self.deadline):
+            if isinstance(error, OutOfTimeError) and self.deadline is not None and time.monotonic() > self.deadline:
                 raise
             if not self.estimates or may_diverge(body, node.variables, covariance):
                 return NAN
@@ -171,10 +172,10 @@ class Evaluation:
 
     def _for_one(self) -> float | None:
         """When a proof of one mean has to be there: one that takes longer must not eat up the time of the others."""
-        if self.deadline is None or not self.estimates:
-            return self.deadline
         now = time.monotonic()
-        return now + (self.deadline - now) / 8
+        share = None if self.deadline is None else (self.deadline - now) / 8
+        waits = [w for w in (share, self.patience) if w is not None]
+        return now + min(waits) if waits and self.estimates else self.deadline
 
 
 CONSTANTS: Mapping[sp.Basic, Callable[[], Ball]] = MappingProxyType(
@@ -234,11 +235,15 @@ def enclose_all(
     bits: int = 128,
     deadline: float | None = None,
     estimates: bool = True,
+    patience: float | None = None,
 ) -> tuple[Numeric, ...]:
-    """:func:`enclose` of several expressions at one point, what they share evaluated once."""
+    """:func:`enclose` of several expressions at one point, what they share evaluated once.
+
+    A mean whose proof takes longer than ``patience`` seconds has an estimated error.
+    """
     with ctx.workprec(bits):
         balls = {s: as_ball(v) for s, v in values.items()}
-        evaluation = Evaluation(balls, definitions, functions, deadline, estimates, _rationals(values))
+        evaluation = Evaluation(balls, definitions, functions, deadline, estimates, _rationals(values), patience)
         try:
             found = [evaluation(e) for e in exprs]
         except (OutOfTimeError, ZeroDivisionError, OverflowError, RecursionError):

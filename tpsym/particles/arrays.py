@@ -63,6 +63,12 @@ class TrainedArray:
         """That of the gradient by p."""
         return most(*(part.power for part in self.parts))
 
+    def decay(self, top: Power) -> tuple[float, float]:
+        """What decay leaves of w and what it adds, to the order n^``top`` of w."""
+        keep = 1 - (self.shrink[0] if self.shrink[1] == 0 else 0.0)
+        adds = top is not None and total(self.shrink[1], self.centre[1]) == top
+        return keep, self.shrink[0] * self.centre[0] if adds else 0.0
+
 
 def total(*powers: Power) -> Power:
     """The power of a product."""

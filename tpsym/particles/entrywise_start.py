@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tpsym.particles.arrays import TrainedArray, is_matrix, is_number, most, nodes_given, ratios, total
+from tpsym.particles.arrays import TrainedArray, is_matrix, is_number, most, nodes_given, ratios
 from tpsym.particles.entrywise import EntrywiseMatrix, EntrywiseValues, Move, layer_coordinates
 from tpsym.particles.entrywise_powers import check_rule, steady, step_power
 from tpsym.particles.entrywise_rules import EntryRule, direction_power
@@ -68,9 +68,7 @@ def _move(plan: Plan, array: TrainedArray) -> Move:
     optimizer = plan.training.optimizer
     top = most(array.initial, plan.updates[array.trainable.name])
     step = array.step[0] if top is not None and step_power(array, optimizer) == top else 0.0
-    shrink = array.shrink[0] if array.shrink[1] == 0 else 0.0
-    shifted = total(array.shrink[1], array.centre[1])
-    shift = array.shrink[0] * array.centre[0] if top is not None and shifted == top else 0.0
+    keep, shift = array.decay(top)
     centre = array.centre[0] if array.centre[1] is not None and array.centre[1] == top else 0.0
     size = 1.0
     if is_matrix(array):
@@ -82,7 +80,7 @@ def _move(plan: Plan, array: TrainedArray) -> Move:
         assert isinstance(law, Vector)
         step /= np.sqrt(ratio(law.dimension, plan.ready.setting))
     relative = abs(array.unit[0]) * size if optimizer.rule == "adafactor" else 0.0
-    return Move(float(step), 1 - shrink, shift, float(relative), centre)
+    return Move(float(step), keep, shift, float(relative), centre)
 
 
 def _layer(

@@ -171,7 +171,5 @@ def _linear(plan: Plan, array: TrainedArray) -> Linear:
     if not 0 <= momentum < 1:
         raise fail("bad-option", f"the momentum is {momentum:g}", expected="at least 0 and below 1")
     step = array.step[0] if top is not None and total(array.step[1], array.gradient_power) == top else 0.0
-    shrink = array.shrink[0] if array.shrink[1] == 0 else 0.0
-    shifted = total(array.shrink[1], array.centre[1])
-    shift = array.shrink[0] * array.centre[0] if top is not None and shifted == top else 0.0
-    return Linear(step, 1 - shrink, shift, momentum)
+    keep, shift = array.decay(top)
+    return Linear(step, keep, shift, momentum)

@@ -27,6 +27,10 @@ ROUNDING = 1e-13
 PROBES = 3
 
 
+PATIENCE = 0.25
+"""Seconds that the proof of one number may take; a curve does not need one."""
+
+
 @dataclass(frozen=True)
 class KernelNumbers:
     """Kernel and initial law at ``points``, the first of which are the training examples.
@@ -78,7 +82,7 @@ def kernel_numbers(
     entries += [*training.targets, training.optimizer.momentum]
     known = dict(needed(sp.Tuple(*entries), start.side.limit.definitions))
     values, exact = settings(model, [*entries, *known.values()], known, overrides)
-    balls = enclose_all(entries, values, definitions=known | exact, bits=64)
+    balls = enclose_all(entries, values, definitions=known | exact, bits=64, patience=PATIENCE)
     if not all(b.known for b in balls):
         raise fail("no-digits", "an entry of the kernel could not be computed", start.span)
     numbers = np.array([float(b.value.mid()) for b in balls])

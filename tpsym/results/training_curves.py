@@ -49,10 +49,10 @@ class TrainingCurves:
     regime: Regime
     steps: int
     quantities: tuple[Key, ...]
-    limit: Limit | None
-    kernel: Limit | None
+    limit: Limit | None = field(repr=False)
+    kernel: Limit | None = field(repr=False)
     reasons: tuple[str, ...]
-    widths: Mapping[int, Mapping[Key, Series]]
+    widths: Mapping[int, Mapping[Key, Series]] = field(repr=False)
     seeds: int
     drawn: tuple[str, ...]
     complete: bool

@@ -17,7 +17,7 @@ from tpsym.simulate.curves import transfer as measured
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-RATES = tuple(2.0**k for k in range(-4, 5))
+RATES = tuple(2.0**k for k in range(-7, 5))
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class TransferCurves:
     steps: int
     base: int
     seeds: int
-    panels: Mapping[Name, Transfer]
+    panels: Mapping[Name, Transfer] = field(repr=False)
     draw: Callable[[Any], Figure] | None = field(default=None, repr=False, compare=False)
 
     def plot(self) -> Figure:
