@@ -17,7 +17,7 @@ from tpsym.limit.parity import is_gradient
 from tpsym.limit.series import Grows, Series, SizeUnknown, make
 from tpsym.limit.signs import split_signs
 from tpsym.limit.states import Unclosed, correlated_with, hidden_products, loops_of
-from tpsym.limit.variables import variance_factor
+from tpsym.limit.variables import label_latex, variance_factor
 from tpsym.program.instructions import (
     MatMul,
     Matrix,
@@ -127,7 +127,11 @@ def expectation_rule(limit: Limit, expr: Expr) -> Expr:
 
 def scalar_symbol(limit: Limit, node: int) -> Symbol:
     label = limit.label(node)
-    return Symbol(f"lim {label}" if not label.startswith("#") else f"θ{label[1:]}", real=True)
+    if label.startswith("#"):
+        return Symbol(f"θ{label[1:]}", real=True)
+    symbol = Symbol(f"lim {label}", real=True)
+    limit.variables.latex.setdefault(symbol, rf"\lim {label_latex(label)}")
+    return symbol
 
 
 @rule("ZHat", source="Yang2020TP3", locator="Definition 2.6")

@@ -20,7 +20,7 @@ from tpsym.report.ordering import factored, is_inner_product
 from tpsym.report.typesetter import HEADS, Typesetter, is_atom, is_long, primes
 from tpsym.results.answers import Notation
 
-NORM = r"\rVert^2"
+NORM = (r"\rVert^2", r"\|^2")
 """How the LaTeX of a squared norm ends, where a notation writes dot(x, x) so."""
 
 SHORT_NUMERATOR = 16

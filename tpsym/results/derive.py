@@ -148,6 +148,8 @@ def _question_latex(text: str) -> str:
             head, _, tail = text[len(kind) + 1 :].partition(")")
             if kind == "nngp":
                 return rf"{latex}_{{{label_latex(head)}}}{label_latex(tail)}"
+    if text.startswith("lim(") and text.endswith(")"):
+        return rf"\lim {label_latex(text[4:-1])}"
     return label_latex(text).replace("E[", r"\mathbb{E}[")
 
 
