@@ -74,14 +74,13 @@ KEY_RESULTS = {
         r"\arcsin\!\left(\frac{40}{\sqrt{1789}}\right)",
         "0.373796911574681",
         r"= 3 \eta t \, \|x\|^2",
-        "derived                     0.58223",
         "by hand                     0.58223",
         "without correlation part    0.43816",
         "sampled                     0.582",
         r"K(x, x) &= \frac{3 \eta \, \|x\|^2}{4 d}",
         r"K(x, x) &= \frac{\eta \, \|x\|^2}{2 d}",  # the first layer is missing
         r"\mathbb{E}\,f_k(x) = t (1 - (1 - K(x, x))^k)",
-        "mup       best factor by width: [4.0, 4.0, 4.0]",
+        "mup       best factors at widths (64, 256, 512): [4.0, 4.0, 4.0]",
     ],
 }
 """Text that must be among the outputs of a notebook."""
