@@ -11,8 +11,9 @@ from tpsym.particles.grids_compile import Compiler, nodes_of
 from tpsym.particles.grids_laws import Laws
 from tpsym.particles.grids_recursion import Recursion
 from tpsym.particles.plan import Functions, Setting, widths
-from tpsym.particles.training import Observed, with_defaults
+from tpsym.particles.training import Observed
 from tpsym.program.scope import Context
+from tpsym.simulate.train_arrays import with_defaults
 from tpsym.simulate.train_checks import check_training
 from tpsym.simulate.train_data import data_points, data_values
 from tpsym.transform.backward import backward

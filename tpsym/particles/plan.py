@@ -28,6 +28,7 @@ from tpsym.program.instructions import (
     vector_slot,
 )
 from tpsym.simulate.payload import Payload, compile_payload
+from tpsym.simulate.train_arrays import number
 
 Functions = Mapping[str, Callable[..., Any]]
 MAX_POWER = 1000
@@ -50,14 +51,7 @@ class Setting:
         Raises:
             TpError: ``no-value`` naming a parameter that has none.
         """
-        payload = compile_payload(expr, functions={}, span=span)
-        missing = sorted(s.name for s in payload.symbols if s.name not in self.parameters)
-        if missing:
-            raise fail(
-                "no-value", f"{', '.join(missing)} must have a value: {what} depends on it", span,
-                fix="give the parameter a default or pass its value",
-            )
-        return float(payload(self.parameters))
+        return number(expr, self.parameters, what, span)
 
     def reader(self, leaves: Mapping[Symbol, Lead]) -> Reader:
         """A reader of powers of n over these leaves."""

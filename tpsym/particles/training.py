@@ -34,6 +34,7 @@ from tpsym.particles.powers import no_limit
 from tpsym.program.instructions import Dimension, scalar_slot
 from tpsym.program.scope import Context
 from tpsym.simulate.payload import Array, Payload, compile_payload
+from tpsym.simulate.train_arrays import with_defaults
 from tpsym.simulate.train_data import data_points, data_values
 from tpsym.transform.backward import backward
 from tpsym.transform.optimizers import Optimizer
@@ -104,16 +105,6 @@ def prepare(
     )
     _refuse_random(plan)
     return plan
-
-
-def with_defaults(context: Context, values: Mapping[Symbol, float]) -> dict[Symbol, float]:
-    """The values, and the defaults of parameters without one as far as they follow."""
-    found = dict(values)
-    for symbol, default in context.parameters.items():
-        if symbol not in found and default is not None and default.free_symbols <= found.keys():
-            known = Setting({s.name: float(v) for s, v in found.items()}, {}, {})
-            found[symbol] = known.number(default, f"the default of {symbol.name}")
-    return found
 
 
 def _settle(

@@ -9,13 +9,13 @@ import sympy as sp
 from sympy import Expr, Symbol
 
 from tpsym.errors import fail
-from tpsym.particles.training import with_defaults
 from tpsym.program.elaborate import Model
 from tpsym.program.evaluate import assignments, evaluate
 from tpsym.program.overrides import PRODUCT
 from tpsym.program.scope import Context
 from tpsym.program.values import Data, Scalar
 from tpsym.simulate.payload import Array
+from tpsym.simulate.train_arrays import with_defaults
 from tpsym.simulate.train_data import data_points, data_values
 from tpsym.syntax import tree
 from tpsym.transform.trainable import outermost

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sympy import Expr
+from sympy import Expr, Symbol
 
 from tpsym.errors import Span, fail
 from tpsym.program.instructions import Dimension, Matrix, Vector
@@ -51,12 +51,29 @@ def reading(context: Context, expr: Expr, dimension: Dimension | None, functions
 
 
 def number(expr: Expr, parameters: Mapping[str, float], what: str, span: Span | None = None) -> float:
-    """An expression in parameters and widths as a number."""
+    """An expression in parameters and widths as a number.
+
+    Raises:
+        TpError: ``no-value`` naming a parameter that has none.
+    """
     payload = compile_payload(expr, functions={}, span=span)
     missing = sorted(s.name for s in payload.symbols if s.name not in parameters)
     if missing:
-        raise fail("no-value", f"{', '.join(missing)} must have a value: {what} depends on it", span)
+        raise fail(
+            "no-value", f"{', '.join(missing)} must have a value: {what} depends on it", span,
+            fix="give the parameter a default or pass its value",
+        )
     return float(payload(parameters))
+
+
+def with_defaults(context: Context, values: Mapping[Symbol, float]) -> dict[Symbol, float]:
+    """The values, and the defaults of parameters without one as far as they follow."""
+    found = dict(values)
+    for symbol, default in context.parameters.items():
+        if symbol not in found and default is not None and default.free_symbols <= found.keys():
+            known = {s.name: float(v) for s, v in found.items()}
+            found[symbol] = number(default, known, f"the default of {symbol.name}")
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from tpsym.simulate.train_arrays import (
     reading,
     start,
     trained_arrays,
+    with_defaults,
 )
 from tpsym.simulate.train_checks import check_training
 from tpsym.simulate.train_data import data_points, data_values
@@ -141,7 +142,7 @@ def prepare_training(
     arrays = trained_arrays(context, gradients, functions, rescaled)
     outputs = tuple(reading(context, output, None, functions) for output in training.outputs)
     seen = tuple((label, reading(context, e, dimension, functions)) for label, e, dimension in observed)
-    settled = _with_defaults(context, {**values, context.n: n})
+    settled = with_defaults(context, {**values, context.n: n})
     points = data_points(context, settled, data)
     known = {**settled, **data_values(context, points)}
     readings = [*outputs, *(r for _, r in seen), *(r for a in arrays for u in a.uses for r in u.readings())]
@@ -241,16 +242,6 @@ def initial_arrays(ready: TrainingPlan, seed: Seed) -> tuple[dict[int, Array | f
     states = [state for state in found if state is not None]
     moved = {state.array.moves.node for state in states}
     return {k: value for k, value in drawn.items() if k not in moved}, states
-
-
-def _with_defaults(context: Context, values: Mapping[Symbol, float]) -> dict[Symbol, float]:
-    """The values, and the defaults of parameters without one as far as they follow."""
-    found = dict(values)
-    for symbol, default in context.parameters.items():
-        if symbol not in found and default is not None and default.free_symbols <= found.keys():
-            known = {s.name: float(v) for s, v in found.items()}
-            found[symbol] = number(default, known, f"the default of {symbol.name}")
-    return found
 
 
 def _plan(
