@@ -18,11 +18,12 @@ from sympy import Dummy, Expr, S, Symbol
 from tpsym import functions as fn
 from tpsym.errors import Span, fail
 from tpsym.program.instructions import Moment, RandomScalar, is_scalar
+from tpsym.program.values import node_symbol
 from tpsym.scaling.expressions import Expressions, is_node, number_of, payload
 from tpsym.scaling.interpret import Pass
 from tpsym.scaling.payload import Pair, Reader
 from tpsym.scaling.restated import at_numbers, without_powers
-from tpsym.scaling.sizes import ONE, Known, total
+from tpsym.scaling.sizes import ONE, Known, Size, total
 from tpsym.scaling.training import Run
 
 STEEP = (sp.log, fn.step, sp.sign, fn.delta)
@@ -40,12 +41,15 @@ def check_means(run: Run, span: Span) -> None:
     Raises:
         TpError: ``cancelling-mean``.
     """
-    doubts = _Doubts(run.setting, run.first)
+    doubts = _doubts(run)
     for node in (*run.setting.forward, *run.setting.backward):
         expr = payload(run.setting.program[node], node)
         if expr is not None:
             place = run.setting.program.spans.get(node) or span
-            _refuse(doubts, doubts.inside(expr, forward=node in run.setting.in_forward), place)
+            forward = node in run.setting.in_forward
+            _refuse(doubts, doubts.inside(expr, forward=forward), place)
+            if forward and is_scalar(run.setting.program[node]):
+                _refuse(doubts, doubts.unbounded(node_symbol(node)), place)
     for output in run.setting.outputs:
         _refuse(doubts, doubts.inside(output), span)
 
@@ -56,7 +60,7 @@ def check_size(run: Run, expr: Expr, span: Span) -> None:
     Raises:
         TpError: ``cancelling-mean``.
     """
-    setting, doubts = run.setting, _Doubts(run.setting, run.first)
+    setting, doubts = run.setting, _doubts(run)
     nodes = [number_of(s) for s in expr.free_symbols if is_node(s)]
     for node in setting.program.ancestors(nodes):
         inner = payload(setting.program[node], node)
@@ -65,6 +69,19 @@ def check_size(run: Run, expr: Expr, span: Span) -> None:
     _refuse(doubts, doubts.inside(expr), span)
     if doubts.is_number(expr) and not doubts.sure(expr):
         _refuse(doubts, [expr], span)
+
+
+def _doubts(run: Run) -> _Doubts:
+    """With what is known of sizes from vectors alone."""
+    bounds = Known(guide=run.known.guide)
+    for c in run.constraints:
+        forms = {bounds.reduced(f) for f in c.size}
+        if c.when == "initialisation" and c.role == "vector":
+            if c.equal and len(forms) == 1 and bounds.guide is None:
+                bounds.solve(next(iter(forms)), lambda _: 0)
+            for f in forms:
+                bounds.at_most_zero(f)
+    return _Doubts(run.setting, run.first, bounds)
 
 
 def _refuse(doubts: _Doubts, found: Iterable[Expr], span: Span) -> None:
@@ -76,8 +93,10 @@ def _refuse(doubts: _Doubts, found: Iterable[Expr], span: Span) -> None:
 
 @dataclass(slots=True)
 class _Doubts(Expressions):
-    """Which numbers may be smaller at initialisation than they are read to be; ``known`` are those asked before."""
+    """Which numbers may be smaller at initialisation than they are read to be; ``bounds`` is what vectors say of
+    exponents, ``known`` are the numbers asked before."""
 
+    bounds: Known
     known: dict[tuple[Expr, bool], bool] = field(default_factory=dict)
 
     # --- where it matters ---------------------------------------------------------------------------
@@ -96,18 +115,27 @@ class _Doubts(Expressions):
                 yield from self._unsure([part.base])
             elif isinstance(part, sp.Mul):
                 yield from self._unsure(self._factors(part))
-            elif isinstance(part, sp.Add) and self.vectors(part):
-                yield from self._unsure(self._coefficients(part))
+            elif isinstance(part, sp.Add):
+                numbers = sp.Add(*(t for t in part.args if not self.vectors(t)))
+                yield from self.unbounded(numbers) if self.is_number(numbers) else ()
+                yield from self._unsure(self._coefficients(part)) if self.vectors(part) else ()
 
     def _unsure(self, numbers: Iterable[Expr], *, away: bool = False) -> Iterator[Expr]:
         yield from (e.as_base_exp()[0] for e in numbers if not self.sure(e, away=away))
 
+    def unbounded(self, expr: Expr) -> Iterator[Expr]:
+        """The number, if it is not certain where it is not seen to be of order one at most: what grows is unstable."""
+        if not all(self.bounds.holds(self.bounds.reduced(f)) for f in self._size(expr)):
+            yield from self._unsure([expr])
+
+    def _size(self, expr: Expr) -> Size:
+        values = {s: Pair(self.value(number_of(s)), {}) for s in self.nodes(expr)}
+        return total(Reader(self.setting.scale.symbol, values, lambda *_: False, Known()).read(expr).initial)
+
     def _is_small(self, expr: Expr) -> bool:
         """Whether a number is not read to be of order one where the network is stable."""
         known = self.setting.rules.known
-        values = {s: Pair(self.value(number_of(s)), {}) for s in self.nodes(expr)}
-        size = total(Reader(self.setting.scale.symbol, values, lambda *_: False, known).read(expr).initial)
-        return known.maximal(frozenset(map(known.reduced, size))) != ONE
+        return known.maximal(frozenset(map(known.reduced, self._size(expr)))) != ONE
 
     @staticmethod
     def _steep_power(power: sp.Pow) -> bool:
