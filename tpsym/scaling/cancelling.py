@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import sympy as sp
-from sympy import Dummy, Expr, S, Symbol
+from sympy import Dummy, Expr, Rational, S, Symbol
 
 from tpsym import functions as fn
 from tpsym.errors import Span, fail
@@ -230,15 +230,25 @@ class _Doubts(Expressions):
         return isinstance(instruction, Moment) and instruction.dimension is not None and self.centred(node)
 
     def _asked(self, expr: Expr) -> bool:
-        """Whether the limit is certainly not zero; powers of n are left out where they do not matter."""
+        """Whether the limit, at its size, is certainly not zero; powers of n are left out where they do not matter."""
         setting = self.setting
         if setting.nonzero is None or not setting.scale.wide:
             return False
         nodes = setting.program.ancestors(number_of(s) for s in self.nodes(expr))
         if self._one_size(nodes) and setting.nonzero(*without_powers(setting, nodes, expr)):
             return True
-        read = at_numbers(setting, nodes, expr)
+        top = self._top(expr)
+        read = None if top is None else at_numbers(setting, nodes, expr * setting.scale.symbol ** -top)
         return read is not None and setting.nonzero(*read)
+
+    def _top(self, expr: Expr) -> Rational | None:
+        """The exponent of the size of a number, if it is a number itself."""
+        known = self.setting.rules.known
+        size = self._size(expr)
+        if not size or (known.guide is None and not all(f.is_constant for f in size)):
+            return None
+        top = max(f.constant if known.guide is None else known.at_guide(f) for f in size)
+        return Rational(top.numerator, top.denominator)
 
     def _one_size(self, nodes: Iterable[int]) -> bool:
         """Whether everything is of one size only, numbers of order one, and none of them a random sum."""
