@@ -17,6 +17,7 @@ from tpsym.gauss.expectation import E
 Array = np.ndarray[Any, np.dtype[np.float64]]
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "tanh": np.tanh, "erf": erf, "Phi": ndtr, "sign": np.sign, "Abs": np.abs, "sin": np.sin, "cos": np.cos,
+    "sinh": np.sinh, "cosh": np.cosh,
     "log": np.log, "exp": np.exp, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan,
     "step": lambda z: np.asarray(z) > 0, "relu": lambda z: np.maximum(z, 0), "sigmoid": lambda z: 1/(1 + np.exp(-z)),
     "StrictGreaterThan": np.greater, "GreaterThan": np.greater_equal, "StrictLessThan": np.less,
