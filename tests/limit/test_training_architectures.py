@@ -33,7 +33,7 @@ def trained(body: str, *, rates: str = HALVES, data: str = "[(x, 1)]", steps: in
 
 NETWORKS = {
     "layer normalisation": trained(
-        "h = U @ z\nk = h - mean(h)\ng = k/sqrt(1/10 + mean(k^2))\nreturn v @ (W @ g) / n", steps=2),
+        "h = U @ z\nk = h - mean(h)\ng = k/sqrt(1/10 + mean(k^2))\nreturn v @ tanh(W @ g) / n"),
     "normalised after a product": trained(
         "h = W @ (U @ z)\nk = h - mean(h)\nreturn v @ relu(k/sqrt(mean(k^2))) / n"),
     "attention by means": trained(
