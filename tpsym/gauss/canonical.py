@@ -15,8 +15,8 @@ from tpsym.gauss.atoms import Raw, raw
 from tpsym.gauss.expectation import E, bound
 from tpsym.gauss.generators import as_fraction
 
-MOST = 256
-"""Choices of scales and signs that are all tried."""
+MOST = 8000
+"""Choices of scales and signs, times operations, that are all tried."""
 
 
 def canonical(atom: Raw, values: Mapping[Symbol, Expr]) -> Expr:
@@ -29,7 +29,7 @@ def canonical(atom: Raw, values: Mapping[Symbol, Expr]) -> Expr:
     body, covariance = (part.xreplace(dict(values)) for part in atom.args)
     covariance = ImmutableDenseMatrix(*covariance.shape, [as_fraction(c) for c in covariance])
     slopes = [sorted(slopes_of(body, raw(i)), key=sp.default_sort_key) or [sp.S.One] for i in range(covariance.rows)]
-    if prod(2 * len(s) for s in slopes) <= MOST:
+    if prod(2 * len(s) for s in slopes) * body.count_ops() <= MOST:
         reflected = [c for scaled in scalings(body, covariance, slopes) for c in reflections(*scaled)]
     else:
         reflected = [one_by_one(*next(scalings(body, covariance, [s[:1] for s in slopes])))]

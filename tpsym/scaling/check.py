@@ -25,7 +25,7 @@ from tpsym.scaling.mup import Role
 from tpsym.scaling.named import fan_in
 from tpsym.scaling.rates import MaximalRates, declared, maximal_rates, refuse_symbols, settled
 from tpsym.scaling.regimes import Scaling
-from tpsym.scaling.setting import Setting
+from tpsym.scaling.setting import Nonzero, Setting
 from tpsym.scaling.setup import read
 from tpsym.scaling.sizes import Known, Size, total
 from tpsym.scaling.training import MAX_PASSES, own_updates, trained
@@ -109,17 +109,19 @@ def checked(
     *,
     table: Mapping[str, Solved] | None = None,
     alignment: Alignment = "worst",
+    nonzero: Nonzero | None = None,
 ) -> Checked:
     """Check a table on a network; without one, what the declarations and the optimizer say.
 
     Raises:
         TpError: ``missing-array`` if the table leaves one out, ``symbolic-exponents`` if exponents are no numbers,
-            ``eps-not-checked`` for optimizers with ε.
+            ``eps-not-checked`` for optimizers with ε, ``cancelling-mean`` if ``nonzero`` is given, see
+            :func:`tpsym.scaling.setup.read`.
     """
     given = declared(context, optimizer) if table is None else table
     if optimizer.rule != "sgd" and (optimizer.eps != 0 or any(e != 0 for e in optimizer.epsilons.values())):
         raise fail("eps-not-checked", "tables are checked for optimizers without ε", span, fix="leave eps out")
-    setting = _setting(context, output, optimizer, span, given, alignment)
+    setting = _setting(context, output, optimizer, span, given, alignment, nonzero)
     findings = _first_findings(setting, span)
     scaling = None
     if not findings:
@@ -132,7 +134,8 @@ def checked(
 
 
 def _setting(
-    context: Context, output: Expr, optimizer: Optimizer, span: Span, table: Mapping[str, Solved], alignment: Alignment
+    context: Context, output: Expr, optimizer: Optimizer, span: Span, table: Mapping[str, Solved], alignment: Alignment,
+    nonzero: Nonzero | None,
 ) -> Setting:
     """The network at the table; it is first met at rates at which sizes close in any case."""
     known = Known(settled(context))
@@ -140,7 +143,7 @@ def _setting(
     still = {t.name: Solved(number(0), number(0), STILL) for t in context.trained}
     still |= {name: replace(s, rate=STILL) for name, s in table.items()}
     bare = replace(optimizer, rates={}, decays={})
-    run = read(context, output, bare, span, alignment=alignment, solved=still)
+    run = read(context, output, bare, span, alignment=alignment, solved=still, nonzero=nonzero)
     names = [a.name for a in run.setting.arrays]
     missing = [name for name in names if name not in table]
     if missing:

@@ -225,7 +225,7 @@ def read_depth(
         return DepthPass(setting, rules.known, before, residual=residual)
 
     run = trained(setting, init_only=init_only(context, scale, solved), span=span, reading=reading)
-    if guide is None:
+    if guide is None and nonzero is not None:
         check_means(run, span)
     return run
 

@@ -148,7 +148,8 @@ def maximal_update(
     if isinstance(found, Failure):
         raise _impossible(Scaling(first, optimizer), found, span)
     point, run = found
-    check_means(run, span)
+    if nonzero is not None:
+        check_means(run, span)
     scaling = Scaling(run, optimizer)
     rows = tuple(_row(scaling, a, point) for a in run.setting.arrays)
     return MaximalUpdate(rows, {v: q for v, q in point.items() if v not in own}, scaling)
