@@ -82,6 +82,18 @@ def test_the_limit_decides_where_it_is_a_number(case: str) -> None:
     assert verdict(source(CANCELLED[case], ANY))[0] == "undecided"
 
 
+def test_functions_that_are_not_known() -> None:
+    body = "h = psi(p); z = (h - mean(h))/sqrt(mean((h - mean(h))^2)); return v @ z"
+    assert verdict("fn psi\n" + source(body))[0] == "proved"
+    assert verdict("fn psi\n" + source("m = mean(psi(p)); return v @ (p/m)"))[0] == "undecided"
+
+
+def test_an_enclosure_of_a_mean_without_a_closed_form() -> None:
+    body = "m = mean(tanh(p)*gelu(p)); return v @ tanh(p/m)"
+    assert verdict(source(body))[0] == "proved"
+    assert verdict(source(body, ANY))[0] == "undecided"
+
+
 def test_a_parameter_may_be_where_the_mean_cancels() -> None:
     body = "m = mean(s^2*p^2) - 1; return v @ tanh(p/m)"
     assert verdict(source(body, LONG))[0] == "undecided"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
@@ -22,6 +22,7 @@ from tpsym.program.calls import run
 from tpsym.program.graph import Program
 from tpsym.program.scope import Context
 from tpsym.program.values import Function, Scalar, describe
+from tpsym.results.answers import needed
 from tpsym.results.inputs import default_inputs
 from tpsym.results.reasons import NoLimit
 from tpsym.scaling.arrays import Solved
@@ -114,15 +115,21 @@ def nonzero(context: Context, program: Program, expr: Expr) -> bool:
         return False
     if found.noise and not found.gaussian:
         return False
+    definitions = dict(needed(value, limit.definitions))
+    if not set().union(*(e.free_symbols for e in (value, *definitions.values()))) - definitions.keys():
+        return _certainly_nonzero(value, definitions)
     value = limit.written_out(value)
+    if value.free_symbols & limit.definitions.keys():
+        return False
     some = {s: Symbol(s.name, nonzero=True, real=True) for s in value.free_symbols if not s.is_positive}
     some |= {s: Symbol(s.name, positive=True) for s in some if s.is_nonnegative}
     factors = Mul.make_args(factor_terms(value.xreplace(some)))
-    return all(f.is_nonzero if f.free_symbols else _certainly_nonzero(f) for f in factors)
+    return all(f.is_nonzero if f.free_symbols else _certainly_nonzero(f, {}) for f in factors)
 
 
-def _certainly_nonzero(number: Expr) -> bool:
-    ball = enclose(number, {}, deadline=time.monotonic() + SECONDS, estimates=False).value
+def _certainly_nonzero(number: Expr, definitions: Mapping[Symbol, Expr]) -> bool:
+    deadline = time.monotonic() + SECONDS
+    ball = enclose(number, {}, definitions=definitions, deadline=deadline, estimates=False).value
     return bool(ball.is_finite() and not ball.contains(0))
 
 
@@ -156,4 +163,4 @@ def output(context: Context, function: Function, span: Span) -> Expr:
     return value.expr
 
 
-__all__ = ["MaximalUpdate", "Scaling", "analyse", "initial", "maximal_update", "output"]
+__all__ = ["MaximalUpdate", "Scaling", "analyse", "initial", "maximal_update", "nonzero", "output"]

@@ -9,6 +9,7 @@ from itertools import count
 import sympy as sp
 from sympy import Expr, S, Symbol
 
+from tpsym.functions import Unknown
 from tpsym.gauss.numeric import ball
 from tpsym.program.instructions import (
     Instruction,
@@ -54,6 +55,12 @@ def payload(instruction: Instruction, node: int) -> Expr | None:
                   for c in range(instruction.order) for i in range(len(instruction.vectors))}
     found: Expr = instruction.payload.xreplace(slots)
     return found
+
+
+def _generic(*arguments: Expr) -> Expr:
+    """A function that stands for one that is not known."""
+    total = sp.Add(*(a * (2 * i + 3) for i, a in enumerate(arguments)))
+    return total / 3 + total**2 / 7 - sp.Rational(1, 5)
 
 
 @dataclass(slots=True)
@@ -152,10 +159,11 @@ class Expressions:
         """Whether an expression is certainly not zero at one of a few points."""
         symbols = sorted(expr.free_symbols, key=lambda s: s.name)
         nodes = self.nodes(expr) | self.vectors(expr)
+        functions = {u.name: _generic for u in expr.atoms(Unknown)}
         for p in range(points):
             numbers = (Fraction((7 * i * i + 5 * p * (i + 1) + 3) % 23 - 11, 5) + Fraction(1, 7) for i in count())
             at = dict(zip(symbols, numbers, strict=False))
-            value = ball(expr, {s: q if s in nodes else abs(q) for s, q in at.items()})
+            value = ball(expr, {s: q if s in nodes else abs(q) for s, q in at.items()}, functions=functions)
             if value.is_finite() and not value.contains(0):
                 return True
         return False

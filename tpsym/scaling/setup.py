@@ -34,8 +34,8 @@ def read(
     """The sizes of everything in a network with this output, before and in training.
 
     ``solved`` replaces the exponents of arrays by unknowns; with ``guide``, a point, every maximum is the form that
-    attains it there. ``nonzero`` answers for means that may cancel: without it all are
-    taken to be of the size of their terms, and at a guide they are left to the caller.
+    attains it there. ``nonzero`` answers for means that may cancel: without it all are taken to be of the
+    size of their terms, and at a guide they are left to the caller.
 
     Raises:
         TpError: there is nothing to train, an exponent is not linear in the parameters, the sizes do not close, or
