@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from sympy import S
 
@@ -10,8 +12,9 @@ from tpsym.errors import NOWHERE
 from tpsym.polyhedra.conditions import evaluate as value_of
 from tpsym.program.evaluate import evaluate
 from tpsym.program.values import Scalar, VectorValue
-from tpsym.results.exponents import analyse, output
+from tpsym.results.exponents import analyse, nonzero, output
 from tpsym.results.reasons import NoLimit
+from tpsym.scaling.check import Checked, checked
 from tpsym.simulate.slopes import slopes
 from tpsym.syntax.parse import parse_expression
 from tpsym.transform.optimizers import Optimizer
@@ -219,3 +222,20 @@ def test_roots_of_small_numbers_and_their_changes() -> None:
     assert change is not None
     claimed = float(value_of(change, {}))
     assert measured(text, "f.r(x)", steps=2) == pytest.approx(claimed, abs=0.1)
+
+
+# --- tables ------------------------------------------------------------------------------------------
+
+
+def check(text: str) -> Checked:
+    context = tpsym.parse(text).model.context
+    context.limit = None
+    n, target = context.n, output(context, context.scope.find("f"), NOWHERE)
+    rates = {"U": n, "W": S.One, "v": 1 / n}
+    return checked(context, target, Optimizer("sgd", rates=rates), NOWHERE, nonzero=partial(nonzero, context))
+
+
+def test_tables_are_checked_where_means_are_certain() -> None:
+    with pytest.raises(tpsym.TpError, match="may vanish in the limit"):
+        check(source(CANCELLED["a divisor"]))
+    assert check(source(CANCELLED["a divisor"], LONG)).stable
