@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tpsym.gauss.api import Reduction, expect
+from tpsym.gauss.api import Reduction, expect, unevaluated
 from tpsym.gauss.existence import DivergentExpectation
 from tpsym.gauss.expectation import E, bound
 
-__all__ = ["DivergentExpectation", "E", "Reduction", "bound", "expect"]
+__all__ = ["DivergentExpectation", "E", "Reduction", "bound", "expect", "unevaluated"]

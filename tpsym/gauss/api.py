@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import sympy as sp
-from sympy import Expr, Symbol
+from sympy import Expr, ImmutableDenseMatrix, Symbol
 
 from tpsym.gauss.atoms import Raw, raw
 from tpsym.gauss.canonical import canonical
@@ -78,6 +78,14 @@ def without_ratios(problem: Problem) -> Reduction:
     variances = {problem.rows[i][i] for i in range(len(problem.variables))}
     value = substituted(outcome.value, {s: v for v, s in symbols.names.items()}, variances=variances)
     return Reduction(value, outcome.rules)
+
+
+def unevaluated(integrand: Expr, variables: Sequence[Symbol], covariance: Sequence[Sequence[Expr]]) -> Expr:
+    """E[integrand] as a canonical ``E``, whether or not it has a closed form."""
+    used = [i for i, v in enumerate(variables) if v in integrand.free_symbols]
+    body = renamed(as_expr(integrand), {variables[i]: raw(place) for place, i in enumerate(used)})
+    matrix = ImmutableDenseMatrix(len(used), len(used), lambda i, j: as_expr(covariance[used[i]][used[j]]))
+    return canonical(Raw(body, matrix), {})
 
 
 def as_expr(value: Expr | int | Fraction) -> Expr:

@@ -19,7 +19,7 @@ from sympy import Expr, Symbol
 from tpsym.functions import Unknown
 from tpsym.limit.series import SizeUnknown
 from tpsym.program.graph import Program
-from tpsym.program.instructions import MatMul, Moment, Nonlin, OuterNonlin, vector_slot
+from tpsym.program.instructions import MatMul, Moment, Nonlin, OuterNonlin, is_scalar, vector_slot
 from tpsym.program.labels import node_label
 
 Growth = Literal[0, 1, 2]
@@ -70,7 +70,7 @@ def theorem(
             if found > worst:
                 worst, culprit = found, node_label(program, node)
     if payload is not None:
-        symbols = {s for s in payload.free_symbols if s.name.startswith("$")}
+        symbols = {s for s in payload.free_symbols if s.name.startswith("$") and not _is_number(program, s)}
         lipschitz = lipschitz and pseudo_lipschitz(payload)
         found = growth(payload, symbols)
         if found > worst:
@@ -95,6 +95,11 @@ def theorem(
     if both:
         return Theorem("NETSOR⊤ Master Theorem", "Yang2020TP3", "; ".join(assumes))
     return Theorem("NETSOR Master Theorem", "Yang2019TP1", "; ".join(assumes))
+
+
+def _is_number(program: Program, symbol: Symbol) -> bool:
+    """Whether the symbol of a node stands for a scalar."""
+    return symbol.name[1:].isdigit() and is_scalar(program[int(symbol.name[1:])])
 
 
 def pseudo_lipschitz(expr: Expr) -> bool:

@@ -11,8 +11,9 @@ from sympy import Expr, S, Symbol
 from tpsym.derivation import Rule, Step
 from tpsym.errors import Span
 from tpsym.functions import step
-from tpsym.gauss import expect
+from tpsym.gauss import expect, unevaluated
 from tpsym.limit import rules
+from tpsym.limit.boundary import on_boundary
 from tpsym.limit.growth import same_growth
 from tpsym.limit.jumps import is_pure, misses_jumps
 from tpsym.limit.linearity import blocks, product, summands
@@ -233,6 +234,8 @@ class Limit:
         covariance = [[self.covariance(a, b) for b in gaussians] for a in gaussians]
         self.met |= set(variances_at_jumps(self, terms[0]))
         reduction = expect(terms[0], gaussians, covariance)
+        if on_boundary(reduction.value, self.definitions):
+            return unevaluated(terms[0], gaussians, covariance), ()
         return reduction.value, reduction.rules
 
     def mean(self, series: Series) -> Series:

@@ -10,6 +10,7 @@ from sympy import Expr, Function, S, Symbol
 
 from tpsym.derivation import rule
 from tpsym.functions import delta, step
+from tpsym.gauss.expectation import E
 from tpsym.limit.gram import scaled, solve_gram
 from tpsym.limit.jumps import check_jumps
 from tpsym.limit.named import name_number
@@ -295,6 +296,9 @@ def z_outer(limit: Limit, node: int) -> Series:
     for copy in range(instruction.order):
         columns = {column_slot(copy, i): limit.z(v).limit() for i, v in enumerate(instruction.vectors)}
         value = average_copy(limit, value, columns)
+    if any(not e.free_symbols.isdisjoint(rows) for e in value.atoms(E)):
+        raise SizeUnknown(f"the mean over columns in {limit.label(node)} has no closed form as a function of the row; "
+                          "particles do (tpsym train)")
     value = value.xreplace(rows)
     result = limit.variables.combine(node, value)
     limit.record(z_outer.rule, node, limit.z_symbol(node), value)
