@@ -6,6 +6,7 @@ are: then each array adds to the outputs through the inner products of its initi
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from sympy import Expr
@@ -14,7 +15,7 @@ from tpsym.errors import Span, TpError, fail
 from tpsym.polyhedra.conditions import Condition, Constant, all_of, compare
 from tpsym.polyhedra.forms import number
 from tpsym.program.scope import power_of
-from tpsym.results.exponents import REFUSED
+from tpsym.results.exponents import REFUSED, nonzero
 from tpsym.results.reasons import NoLimit
 from tpsym.scaling.arrays import Array
 from tpsym.scaling.interpret import Pass
@@ -72,7 +73,7 @@ def scaling(side: LimitQuestions, training: Training, output: Expr, span: Span) 
     key = ("training", repr(training.optimizer), output)
     if key not in side.exponents:
         try:
-            run = read(side.context, output, training.optimizer, span)
+            run = read(side.context, output, training.optimizer, span, nonzero=partial(nonzero, side.context))
         except TpError as error:
             if error.diagnostics[0].code not in REFUSED:
                 raise

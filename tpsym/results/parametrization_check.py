@@ -6,13 +6,14 @@ import json
 import re
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from tpsym.errors import NOWHERE, TpError, fail, nearest
 from tpsym.polyhedra.forms import number
 from tpsym.program.scope import Context
 from tpsym.program.values import Function
-from tpsym.results.exponents import output
+from tpsym.results.exponents import nonzero, output
 from tpsym.results.optimizer_values import KINDS
 from tpsym.scaling.arrays import Solved
 from tpsym.scaling.check import Checked, checked
@@ -55,7 +56,9 @@ def check_parametrization(
     value = output(context, chosen, span)
     if table is None and named is not None:
         table = exponents(parametrization_name(named), context, value, rule, span, alignment=alignment)
-    return checked(context, value, rule, span, table=table, alignment=alignment)
+    return checked(
+        context, value, rule, span, table=table, alignment=alignment, nonzero=partial(nonzero, context)
+    )
 
 
 def network(context: Context, name: str | None) -> Function:
