@@ -235,7 +235,11 @@ def test_steps_and_features_as_asked() -> None:
 
 
 def test_laws_and_samples_alone() -> None:
-    assert study(KERNEL).kernel().arrays == ("W", "v")
+    found = study(KERNEL)
+    assert found.kernel().arrays == ("W", "v")
+    assert found.kernel().law(0, found.point(found.curves(**QUICK).quantities[1][1])).mean == 0
+    with pytest.raises(TpError, match="no input called"):
+        found.point("nobody")
     with pytest.raises(TpError, match="learns features"):
         study(LEARNS).kernel()
     sampled = study(LEARNS).particles(particles=64, replicates=2)

@@ -85,17 +85,21 @@ def with_maximal_rates(context: Context, output: Expr, optimizer: Optimizer) -> 
 
 
 def _times(context: Context, found: MaximalUpdate, optimizer: Optimizer) -> Optimizer:
-    rows = {row.array: row for row in found.rows}
+    ratios = {row.array: _Ratio(row.lr, row.decay, row.eps) for row in found.rows}
+    return _multiplied(optimizer, ratios, context.n)
 
+
+def _multiplied(optimizer: Optimizer, ratios: Mapping[str, _Ratio], base: Expr) -> Optimizer:
+    """Rates, decay and ε times powers of a base, by array."""
     def times(value: Expr, exponent: Fraction) -> Expr:
-        made: Expr = value * power(context.n, exponent)
-        return made
+        found: Expr = value * power(base, exponent)
+        return found
 
     return replace(
         optimizer,
-        rates={name: times(optimizer.rate_of(name), row.lr) for name, row in rows.items()},
-        decays={name: times(d, row.decay) for name, row in rows.items() if (d := optimizer.decay_of(name)) != 0},
-        epsilons={name: times(e, row.eps) for name, row in rows.items() if (e := optimizer.eps_of(name)) != 0},
+        rates={k: times(optimizer.rate_of(k), r.rate) for k, r in ratios.items()},
+        decays={k: times(d, r.decay) for k, r in ratios.items() if (d := optimizer.decay_of(k)) != 0},
+        epsilons={k: times(e, r.eps) for k, r in ratios.items() if (e := optimizer.eps_of(k)) != 0},
     )
 
 
@@ -202,16 +206,7 @@ def _matched(
         apart = row.multiplier - rescaled[row.array].multiplier
         ratios[row.array] = _Ratio(row.lr + twice * apart, row.decay - twice * apart, row.eps - apart)
 
-    def times(value: Expr, exponent: Fraction) -> Expr:
-        found: Expr = value * power(base, exponent)
-        return found
-
-    return replace(
-        plain,
-        rates={k: times(plain.rate_of(k), r.rate) for k, r in ratios.items()},
-        decays={k: times(d, r.decay) for k, r in ratios.items() if (d := plain.decay_of(k)) != 0},
-        epsilons={k: times(e, r.eps) for k, r in ratios.items() if (e := plain.eps_of(k)) != 0},
-    )
+    return _multiplied(plain, ratios, base)
 
 
 __all__ = [

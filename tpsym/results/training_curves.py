@@ -118,6 +118,19 @@ class TrainingStudy:
             except NoLimit as error:
                 raise fail("no-limit", error.reason, error.span) from None
 
+    def point(self, label: str) -> Expr:
+        """The network at an example or another input by its label, as methods of :meth:`kernel` take it.
+
+        Raises:
+            TpError: ``unknown-name``.
+        """
+        with located(self.model, self.filename):
+            found = self.setup()
+            known = {p.label: p.output for p in (*found.examples, *found.tests)}
+            if label not in known:
+                raise fail("unknown-name", f"the training has no input called {label}", expected=", ".join(known))
+            return known[label]
+
     def transfer(
         self, *, widths: Sequence[int] = WIDTHS, rates: Sequence[float] = RATES, seeds: int = SEEDS,
         parametrizations: Sequence[str] = ("mup", "standard"), bar: Bar = no_bar,
