@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from html import escape
+from itertools import islice
 from typing import Any
 
 import sympy as sp
@@ -29,6 +30,9 @@ from tpsym.verify.cases import cases
 from tpsym.verify.claims import symbolic_depth
 from tpsym.verify.domain import points
 from tpsym.verify.premises import Premises, assumption, domain_of
+
+CANDIDATES = 12
+"""Points that a run looks at for one without zeros."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +172,9 @@ def point(
             fixed[symbol] = sp.Rational(number.numerator, number.denominator)
     conditions = tuple(c for node in model.assumptions for c in assumption(model, node))
     domain = domain_of(context, sorted(symbols - fixed.keys(), key=str), definitions, Premises(conditions, fixed))
-    for candidate in points(domain, definitions={}):
+    candidates = list(islice(points(domain, definitions={}), CANDIDATES))
+    # at zero, a learning rate for one, much is true that is not true elsewhere
+    for candidate in sorted(candidates, key=lambda c: sum(v == 0 for v in c.values.values())):
         exact = {s: sp.Rational(v.numerator, v.denominator) for s, v in candidate.values.items()} | fixed
         for s, e in candidate.implied.items():
             exact[s] = e.xreplace(exact)
