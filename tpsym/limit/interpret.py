@@ -21,6 +21,7 @@ from tpsym.limit.named import name_covariance
 from tpsym.limit.nondegenerate import variances_at_jumps
 from tpsym.limit.parity import Known
 from tpsym.limit.series import Series, SizeUnknown, exact, expand_in, make, maximum
+from tpsym.limit.signs import split_signs
 from tpsym.limit.states import Statistic, check_law, raw_covariance, z_state
 from tpsym.limit.variables import Variables, label_latex
 from tpsym.program.graph import Program
@@ -183,7 +184,8 @@ class Limit:
 
     def expand_in(self, expr: Expr, values: Mapping[Symbol, Series], *, continuous: bool) -> Series:
         """An expression over symbols that stand for series; see :class:`~tpsym.limit.series.Expansion`."""
-        return expand_in(expr, self.n, values, is_random=self.is_random, continuous=continuous)
+        found = expand_in(expr, self.n, values, is_random=self.is_random, continuous=continuous)
+        return Series({e: split_signs(c) for e, c in found.terms.items()}, found.error)
 
     def is_random(self, expr: Expr) -> bool:
         """Whether a coefficient depends on a Gaussian."""

@@ -19,7 +19,8 @@ from sympy import Expr, S, Symbol
 from tpsym.functions import leaky_relu, relu, step
 from tpsym.gauss.degenerate import dependencies
 from tpsym.limit.nondegenerate import jumping
-from tpsym.limit.series import AT_THE_JUMP, Grows, Series, SizeUnknown, expand_in
+from tpsym.limit.series import AT_THE_JUMP, Grows, Series, SizeUnknown
+from tpsym.limit.signs import split_signs
 from tpsym.program.instructions import (
     Instruction,
     MatMul,
@@ -163,6 +164,7 @@ def inner_vectors(instruction: Instruction) -> tuple[int, ...]:
 
 def avoids_zero(limit: Limit, argument: Expr) -> bool:
     """Whether the sign of an expression in sources is, almost surely, that of its leading term."""
+    argument = split_signs(argument)
     whole, found = leading(limit, argument), branches(argument)
     if whole is None or found is None:
         return False
@@ -188,7 +190,7 @@ def leading(limit: Limit, argument: Expr) -> tuple[Expr, Expr] | None:
             terms = {e: marked(limit, c, copy) for e, c in series.terms.items()} if copy else series.terms
             values[s] = Series(terms, series.error)
     try:
-        top, coefficient = expand_in(argument, limit.n, values, continuous=True).leading()
+        top, coefficient = limit.expand_in(argument, values, continuous=True).leading()
     except (Grows, SizeUnknown):
         return None
     return (top, coefficient) if coefficient != 0 else None

@@ -16,7 +16,6 @@ from tpsym.limit.jumps import check_jumps
 from tpsym.limit.named import name_number
 from tpsym.limit.parity import is_gradient
 from tpsym.limit.series import Grows, Series, SizeUnknown, make
-from tpsym.limit.signs import split_signs
 from tpsym.limit.states import Unclosed, correlated_with, hidden_products, loops_of
 from tpsym.limit.variables import label_latex, variance_factor
 from tpsym.program.instructions import (
@@ -70,7 +69,6 @@ def z_nonlin(limit: Limit, node: int) -> Series:
     assert isinstance(instruction, Nonlin)
     check_jumps(limit, instruction)
     series = limit.expand_in(instruction.payload, arguments_of(limit, instruction), continuous=True)
-    series = Series({e: split_signs(c) for e, c in series.terms.items()}, series.error)
     terms = {e: limit.variables.combine(node, c) for e, c in series.terms.items()}
     result = Series(terms, series.error)
     symbol = limit.z_symbol(node)
