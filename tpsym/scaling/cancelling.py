@@ -188,7 +188,8 @@ class _Doubts(Expressions):
             inside = self.flat(expr.args[0])
             return all(map(self._is_random, self.nodes(inside))) and self.sure(inside)
         flat = self.flat(expr)
-        return self._one_sign(expr, away) or self._one_sign(flat, away) or self._random(flat)
+        signs = self._one_sign(expr, away) or self._one_sign(flat, away)
+        return signs or self._random(flat) or self._independent(expr)
 
     def _node(self, symbol: Symbol, away: bool) -> bool:
         """A number of the program: a random one, a random sum, a mean of one sign, or a function of others."""
@@ -222,6 +223,26 @@ class _Doubts(Expressions):
         if expr.atoms(*KINKED) or not all(self._is_random(s) for s in symbols):
             return False
         return self.somewhere(expr.xreplace(dict.fromkeys(symbols, S.Zero)), points=1)
+
+    def _independent(self, expr: Expr) -> bool:
+        """Whether it is a number that is certain plus centred random scalars that it does not depend on."""
+        terms = sp.Add.make_args(expr)
+        scalars = [t for t in terms if self._is_scalar_term(t)]
+        rest = [t for t in terms if t not in scalars]
+        if not scalars or len(rest) > 1 or len({s for t in scalars for s in self.nodes(t)}) < len(scalars):
+            return False
+        drawn = {number_of(s) for t in scalars for s in self.nodes(t)}
+        others = self.setting.program.ancestors(number_of(s) for t in rest for s in self.nodes(t))
+        return drawn.isdisjoint(others) and all(self.sure(t) for t in terms)
+
+    def _is_scalar_term(self, term: Expr) -> bool:
+        """Whether a summand is a constant times a centred random scalar."""
+        symbols = self.nodes(term)
+        if len(symbols) != 1:
+            return False
+        (symbol,) = symbols
+        instruction = self.instruction(symbol)
+        return isinstance(instruction, RandomScalar) and instruction.mean == 0 and not sp.diff(term, symbol).has(symbol)
 
     def _is_random(self, symbol: Symbol) -> bool:
         node, instruction = number_of(symbol), self.instruction(symbol)
