@@ -6,7 +6,7 @@ a linear rule adds multiples of the :math:`G_s`, a rule by entries a function of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import sympy as sp
@@ -175,18 +175,20 @@ def by_entries(context: Context, optimizer: Optimizer, gradients: Scaled, eps: E
     rows: dict[int, Symbol] = {}
     columns: dict[int, Symbol] = {}
 
-    def coordinate(known: dict[int, Symbol], expr: Expr, dimension: Dimension | None, slot: type) -> Expr:
+    def coordinate(
+        known: dict[int, Symbol], name: Callable[[int], Symbol], expr: Expr, dimension: Dimension | None
+    ) -> Expr:
         assert dimension is not None
         constant, rest = expr.as_independent(*context.vector_symbols(expr), as_Add=False)
         node = context.materialize(VectorValue(rest, dimension))
-        return constant * known.setdefault(node, (row if slot is Term else column)(len(known)))
+        return constant * known.setdefault(node, name(len(known)))
 
     entries = []
     for g in gradients:
         summands = []
         for c, t in g:
             assert isinstance(t.right, sp.Expr)
-            left, right = coordinate(rows, t.left, t.rows, Term), coordinate(columns, t.right, t.columns, Symbol)
+            left, right = coordinate(rows, row, t.left, t.rows), coordinate(columns, column, t.right, t.columns)
             summands.append(c * left * right)
         entries.append(sp.Add(*summands))
     return Entrywise(quotient(optimizer, entries, eps), tuple(rows), tuple(columns))
