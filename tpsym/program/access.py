@@ -71,15 +71,21 @@ def index(context: Context, node: tree.Index, scope: Scope) -> Value:
 
 def snapshot(context: Context, training: Trajectory, keys: tuple[Key, ...], span: Span) -> Snapshot:
     """``F[k]``."""
-    network = training.statement.network
-    function = evaluate(context, network, training.scope)
-    if not isinstance(function, Function):
-        what = f"train needs a network, this is {describe(function)}"
-        raise context.in_file(fail("function-expected", what, network.span))
+    network = network_of(context, training)
     if len(keys) != 1 or not isinstance(keys[0], int) or keys[0] < 0:
         what = f"{training.name}[{', '.join(map(str, keys))}] is no step of a training"
         raise fail("index-out-of-range", what, span, expected="a number of steps: 0, 1, 2, …")
-    return Snapshot(training, keys[0], function.definition)
+    return Snapshot(training, keys[0], network.definition)
+
+
+def network_of(context: Context, training: Trajectory) -> Function:
+    """The network that is trained."""
+    node = training.statement.network
+    found = evaluate(context, node, training.scope)
+    if not isinstance(found, Function):
+        what = f"train needs a network, this is {describe(found)}"
+        raise context.in_file(fail("function-expected", what, node.span))
+    return found
 
 
 def member(family: Family, keys: tuple[Key, ...], span: Span) -> Value:

@@ -17,14 +17,13 @@ from tpsym.limit.scalars import covariance, scalar_limit
 from tpsym.limit.series import Grows, SizeUnknown
 from tpsym.polyhedra.conditions import Expression
 from tpsym.polyhedra.forms import number
-from tpsym.program.arithmetic import plain
-from tpsym.program.calls import run
 from tpsym.program.graph import Program
 from tpsym.program.scope import Context
-from tpsym.program.values import Function, Scalar, describe
+from tpsym.program.values import Function
 from tpsym.results.answers import needed
 from tpsym.results.inputs import default_inputs
 from tpsym.results.reasons import NoLimit
+from tpsym.results.trained import output as output_at
 from tpsym.scaling.arrays import Solved
 from tpsym.scaling.cancelling import check_size
 from tpsym.scaling.depth import read_depth
@@ -156,11 +155,7 @@ def output(context: Context, function: Function, span: Span) -> Expr:
     if not given:
         raise fail("no-inputs", f"the file declares no inputs for {function.name}", span, fix="input x: (d)")
     arguments = tuple(given[i % len(given)] for i in range(count))
-    value = plain(context, run(context, function, arguments, span).result(function, span), span)
-    if not isinstance(value, Scalar):
-        what = f"{function.name} returns {describe(value)}; training needs a scalar output"
-        raise fail("scalar-expected", what, span, fix="add a readout: return v @ … with weight v: (1, n)")
-    return value.expr
+    return output_at(context, function, arguments, span)
 
 
 __all__ = ["MaximalUpdate", "Scaling", "analyse", "initial", "maximal_update", "nonzero", "output"]

@@ -12,12 +12,13 @@ from tpsym.errors import Span, fail
 from tpsym.limit.rules import Covariance, expectation_rule
 from tpsym.limit.scalars import ScalarLimit, covariance, covariance_terms, noise_covariance, scalar_limit
 from tpsym.limit.variables import label_latex
+from tpsym.program.access import network_of
 from tpsym.program.arithmetic import plain
 from tpsym.program.calls import inner_value, label_of, run
 from tpsym.program.values import Function, Kernel, Member, Scalar, Snapshot, Value, VectorValue, describe
 from tpsym.results.reasons import NoLimit, reasons, stand_in
 from tpsym.results.tangent import TangentLimit, by_states, gradients, tangent_limit, tell
-from tpsym.results.trained import network_of, unrolled
+from tpsym.results.trained import unrolled
 from tpsym.transform.tangent import Contribution, contributions
 
 if TYPE_CHECKING:

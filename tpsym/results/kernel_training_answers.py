@@ -10,6 +10,7 @@ from sympy import Expr, Function, Integer, Symbol, Tuple
 
 from tpsym.errors import Span, fail
 from tpsym.limit.variables import label_latex
+from tpsym.program.access import network_of
 from tpsym.program.arithmetic import plain
 from tpsym.program.calls import take
 from tpsym.program.evaluate import evaluate
@@ -24,7 +25,7 @@ from tpsym.results.kernel_training_entries import Entry
 from tpsym.results.kernel_training_regime import regime
 from tpsym.results.questions import LimitQuestions
 from tpsym.results.reasons import NoLimit, stand_in
-from tpsym.results.trained import network_of, output, training_of
+from tpsym.results.trained import output, training_of
 from tpsym.syntax import tree
 
 SIGNATURES = {

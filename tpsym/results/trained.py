@@ -9,6 +9,7 @@ from typing import Any
 from sympy import Expr
 
 from tpsym.errors import NOWHERE, Span, TpError, fail
+from tpsym.program.access import network_of
 from tpsym.program.arithmetic import plain
 from tpsym.program.calls import inner_value, run
 from tpsym.program.evaluate import assignments, evaluate
@@ -80,15 +81,6 @@ def placed(error: TpError, span: Span) -> TpError:
 
 
 # --- the statement -------------------------------------------------------------------------------------
-
-
-def network_of(context: Context, trajectory: Trajectory) -> Function:
-    """The network that is trained."""
-    node = trajectory.statement.network
-    found = evaluate(context, node, trajectory.scope)
-    if not isinstance(found, Function):
-        raise fail("function-expected", f"train needs a network, this is {describe(found)}", node.span)
-    return found
 
 
 def unrolled(context: Context, trajectory: Trajectory) -> Unrolled:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from sympy import Expr
 
 from tpsym.errors import Span, TpError, fail, nearest
+from tpsym.program.access import network_of
 from tpsym.program.arithmetic import plain
 from tpsym.program.calls import run
 from tpsym.program.elaborate import Model
@@ -19,7 +20,7 @@ from tpsym.program.values import Data, Family, Scalar, Trajectory, Value, Vector
 from tpsym.results.inputs import default_inputs
 from tpsym.results.parametrized import as_meant
 from tpsym.results.questions import LimitQuestions
-from tpsym.results.trained import example, examples, network_of, output, training_of
+from tpsym.results.trained import example, examples, output, training_of
 from tpsym.results.training_data import product_values, settled_points
 from tpsym.syntax.parse import parse_expression
 from tpsym.transform.trainable import Parametrization, outermost
