@@ -19,11 +19,13 @@ from tpsym.program.values import (
     RowLetter,
     Scalar,
     Size,
+    SymmetricLetter,
     Value,
     VectorValue,
     describe,
     size_text,
 )
+from tpsym.program.words import collected
 
 
 def same_size(a: Size, b: Size) -> bool:
@@ -37,7 +39,7 @@ def letter_transpose(letter: Letter, span: Span) -> Letter:
     match letter:
         case MatrixLetter(node=node, transposed=transposed):
             return MatrixLetter(node, not transposed)
-        case DiagonalLetter():
+        case DiagonalLetter() | SymmetricLetter():
             return letter
         case RowLetter(expr=expr):
             return ColumnLetter(expr)
@@ -57,21 +59,17 @@ def scale(a: Operator, factor: Expr) -> Operator:
 
 
 def add(a: Operator, b: Operator, span: Span) -> Operator:
-    """The sum of two operators of one shape, equal words collected."""
+    """The sum of two operators of one shape."""
     if not (same_size(a.rows, b.rows) and same_size(a.columns, b.columns)):
         raise shape_error("cannot add", a, b, span)
-    collected: dict[tuple[Letter, ...], Expr] = {}
-    for c, word in a.terms + b.terms:
-        collected[word] = collected.get(word, S.Zero) + c
-    return Operator(tuple((c, w) for w, c in collected.items() if c != 0), a.rows, a.columns)
+    return Operator(collected(a.terms + b.terms), a.rows, a.columns)
 
 
 def compose(a: Operator, b: Operator, span: Span) -> Operator:
     """The product of two operators."""
     if not same_size(a.columns, b.rows):
         raise product_error("cannot multiply", a, b, b.rows, span)
-    terms = tuple((c * e, v + w) for c, v in a.terms for e, w in b.terms)
-    return Operator(terms, a.rows, b.columns)
+    return Operator(collected((c * e, v + w) for c, v in a.terms for e, w in b.terms), a.rows, b.columns)
 
 
 def apply(context: Context, a: Operator, x: VectorValue | Data, span: Span) -> VectorValue | Scalar:
@@ -108,6 +106,9 @@ def apply_letter(
             instruction = context.builder[node]
             dimension: Dimension = instruction.dimension  # type: ignore[union-attr, assignment]
             return VectorValue(constant * context.symbol(node), dimension)
+        case SymmetricLetter(node=matrix), VectorValue():
+            parts = (apply_letter(context, MatrixLetter(matrix, t), x, span) for t in (False, True))
+            return VectorValue(sum((p.expr for p in parts), S.Zero), x.dimension)
         case DiagonalLetter(expr=expr), VectorValue():
             return VectorValue(expr * x.expr, x.dimension)
         case RowLetter(expr=expr), VectorValue():

@@ -80,6 +80,13 @@ class MatrixLetter:
 
 
 @dataclass(frozen=True, slots=True)
+class SymmetricLetter:
+    """``W + W.T`` of a square matrix W of a width."""
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
 class InputLetter:
     """A width × finite matrix: an input layer, entries N(0, variance) i.i.d.; applies to data only."""
 
@@ -109,7 +116,7 @@ class DiagonalLetter:
     expr: Expr
 
 
-Letter = MatrixLetter | InputLetter | RowLetter | ColumnLetter | DiagonalLetter
+Letter = MatrixLetter | SymmetricLetter | InputLetter | RowLetter | ColumnLetter | DiagonalLetter
 Word = tuple[Letter, ...]
 
 
