@@ -1,0 +1,247 @@
+"""The value of the Cauchy transform, by continuation from infinity along paths on which no other root can be met.
+
+Around a root g of Q(·, z) write Q(g + w, z + s) = Σ c_kj w^k s^j. If |c_10| r exceeds the sum of all other
+|c_kj| r^k h^j, then by Rouché every z + s with |s| ≤ h has exactly one root in the disc |w| < r: it is the
+continuation of g. Steps of this size carry the branch from where its moment series isolates it to any point of the
+closed upper half plane that is no singular point, with proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from flint import acb, acb_poly, arb, ctx, fmpq, fmpz_poly
+from sympy import Expr
+
+from tpsym.freeprob.algebraic import real_roots
+from tpsym.freeprob.curve import Curve, CurveError, rational_moments, residual_is_zero, rows_of, singular_factors
+
+MOST_STEPS = 20_000
+
+
+class BranchError(ArithmeticError):
+    """The continuation came too close to a singular point for its precision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheets:
+    """A curve without parameters: ``rows[i]`` is the coefficient of g^i.
+
+    The ``singular`` polynomials vanish where sheets meet or go to infinity; the support lies in [-radius, radius].
+    """
+
+    rows: tuple[fmpz_poly, ...]
+    singular: tuple[fmpz_poly, ...]
+    radius: fmpq
+    moments: Callable[[int], Sequence[fmpq]]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A certified value: G(z) for every z in the ball ``z`` lies in the ball ``g``."""
+
+    z: acb
+    g: acb
+
+
+@dataclass(frozen=True, slots=True)
+class Disc:
+    """For |s| ≤ reach, exactly one root of Q(·, z + s) lies within ``radius`` of ``centre``."""
+
+    centre: acb
+    radius: arb
+    reach: arb
+
+
+def sheets_of(curve: Curve) -> Sheets:
+    """Raises ``NotDecided`` if there are parameters, ``CurveError`` if the moments do not satisfy the equation."""
+    rows = rows_of(curve.polynomial, curve.g, curve.z)
+    if not residual_is_zero(rows, rational_moments(curve.moments, 2 * len(rows) + 8)):
+        raise CurveError("the moments do not satisfy the equation")
+    factors = singular_factors(curve.polynomial, curve.g, (curve.z,))
+    singular = tuple(univariate(f) for f in factors)
+    points = real_roots(singular)
+    bound = max((abs(p.ball(64)).upper() for p in points), key=float, default=arb(0))
+    # G is analytic outside of the singular points, so the ends of the support are among them
+    radius = fmpq(int((bound * 1024).ceil().unique_fmpz()), 1024)
+    return Sheets(rows, singular, radius, lambda k: rational_moments(curve.moments, k))
+
+
+def univariate(polynomial: object) -> fmpz_poly:
+    """From a polynomial in (g, z) that does not contain g."""
+    terms = {int(m[1]): int(c) for m, c in polynomial.to_dict().items()}  # type: ignore[attr-defined]
+    return fmpz_poly([terms.get(j, 0) for j in range(max(terms) + 1)])
+
+
+def taylor(sheets: Sheets, z: acb, g: acb) -> list[list[acb]]:
+    """``c[j][k]``, the coefficient of w^k s^j in Q(g + w, z + s)."""
+    move_z, move_g = acb_poly([z, 1]), acb_poly([g, 1])
+    moved = [acb_poly(row)(move_z).coeffs() for row in sheets.rows]
+    width = max(len(m) for m in moved)
+    columns = [acb_poly([m[j] if j < len(m) else 0 for m in moved]) for j in range(width)]
+    return [column(move_g).coeffs() for column in columns]
+
+
+def isolate(sheets: Sheets, z: acb, g: acb) -> Disc | None:
+    """A disc around the midpoint of ``g`` with a single root, its reach as long as easily found."""
+    centre = g.mid()
+    table = taylor(sheets, z, centre)
+    if len(table[0]) < 2:
+        return None
+    first = table[0][1].abs_lower()
+    if not first > 0:
+        return None
+    zero = table[0][0].abs_upper()
+    higher = [(k, table[0][k].abs_upper()) for k in range(2, len(table[0]))]
+    higher = [(k, c) for k, c in higher if c > 0]
+    radius = abs(centre) + arb(2) ** -ctx.prec
+    for k, c in higher:
+        radius = radius.min((first / (2 * len(higher) * c)).root(k - 1))
+    radius = radius.mid()
+    slack = (first * radius - zero - sum((c * radius**k for k, c in higher), arb(0))) * 15 / 16
+    if not slack > 0:
+        return None
+    moving = [(j, sum((c.abs_upper() * radius**k for k, c in enumerate(table[j])), arb(0))) for j in range(1, len(table))]
+    moving = [(j, c) for j, c in moving if c > 0]
+    reach = arb.pos_inf()
+    for j, c in moving:
+        reach = reach.min((slack / (len(moving) * c)).root(j))
+    if moving and len(moving) > 1:
+        while sum((c * (reach * 5 / 4) ** j for j, c in moving), arb(0)) < slack:
+            reach = reach * 5 / 4
+    return Disc(centre, radius, reach.lower())
+
+
+def polish(sheets: Sheets, z: acb, start: acb) -> acb | None:
+    """Newton from ``start``, then a ball that certainly contains a root for every z in the ball ``z``."""
+    poly = acb_poly([row(z.mid()) for row in sheets.rows])
+    slope = poly.derivative()
+    g = start.mid()
+    last = None
+    for _ in range(60):
+        divisor = slope(g)
+        if divisor.contains(0):
+            return None
+        change = (poly(g) / divisor).mid()
+        g = (g - change).mid()
+        size = abs(change)
+        if size <= abs(g) * arb(2) ** (8 - ctx.prec) or (last is not None and size >= last and last < abs(g) * 1e-6):
+            break
+        last = size
+    return enclose(sheets, z, g)
+
+
+def enclose(sheets: Sheets, z: acb, g: acb) -> acb | None:
+    """A small ball around g that contains exactly one root for every z in the ball ``z``."""
+    local = acb_poly([row(z) for row in sheets.rows])(acb_poly([g, 1])).coeffs()
+    first = local[1].abs_lower()
+    if not first > 0:
+        return None
+    error = (2 * local[0].abs_upper() / first).upper()
+    rest = sum((local[k].abs_upper() * error**k for k in range(2, len(local))), arb(0))
+    if local[0].abs_upper() > 0 and not first * error > local[0].abs_upper() + rest:
+        return None
+    radius = float(error) if error < 1e300 else float("inf")
+    spread = arb(0, radius * 1.0000001 + (5e-324 if error > 0 else 0.0))
+    return acb(g.real + spread, g.imag + spread)
+
+
+def far(sheets: Sheets) -> Point:
+    """G at a point iY so high that its moment series, with |m_k| ≤ radius^k, isolates one root."""
+    support = arb(sheets.radius)
+    for count in (8, 16, 32, 64, 128):
+        moments = sheets.moments(count)
+        for power in (2, 4, 8, 16):
+            z = acb(0, (support + 1).upper().mid() * 2**power)
+            size = abs(z)
+            tail = (support / size) ** (count + 1) / (size - support)
+            total = acb(0)
+            for m in reversed(moments):
+                total = (total + acb(arb(m))) / z
+            disc = isolate(sheets, z, total)
+            if disc is None or not abs(total - disc.centre) + tail < disc.radius:
+                continue
+            g = polish(sheets, z, total)
+            if g is not None and abs(g - disc.centre) < disc.radius:
+                return Point(z, g)
+    raise BranchError("the moment series does not isolate a root of the equation")
+
+
+def follow(sheets: Sheets, start: Point, target: acb) -> Point:
+    """Continue along the straight line to ``target``; raises ``BranchError`` if a singular point is too near."""
+    here = start
+    for _ in range(MOST_STEPS):
+        disc = isolate(sheets, here.z, here.g)
+        if disc is None or not abs(here.g - disc.centre) < disc.radius:
+            raise BranchError("precision lost near a singular point")
+        way = target - here.z
+        distance = abs(way)
+        arrives = distance < disc.reach
+        if not arrives and disc.reach < distance * arb(2) ** -ctx.prec:
+            raise BranchError("a singular point is in the way")
+        z = target if arrives else (here.z + way * (disc.reach * 255 / 256 / distance)).mid()
+        g = polish(sheets, z, here.g)
+        if g is None or not abs(g - disc.centre) < disc.radius:
+            raise BranchError("no root where one has to be: precision lost")
+        here = Point(z, g)
+        if arrives:
+            return here
+    raise BranchError("too many steps")
+
+
+def same_root(sheets: Sheets, x: Point, y: Point) -> bool:
+    """Whether two values at one z are one root of the equation (proved either way); raises ``BranchError``."""
+    if not x.g.overlaps(y.g):
+        return False
+    disc = isolate(sheets, x.z, x.g)
+    if disc is None or not (abs(x.g - disc.centre) < disc.radius and abs(y.g - disc.centre) < disc.radius):
+        raise BranchError("two roots too close to compare")
+    return True
+
+
+def is_real(sheets: Sheets, point: Point) -> bool:
+    """Whether G is real at a real z: a disc around a real centre with one root has a real root."""
+    if not point.g.imag.contains(0):
+        return False
+    disc = isolate(sheets, point.z, acb(point.g.real))
+    if disc is None or not abs(point.g - disc.centre) < disc.radius:
+        raise BranchError("two conjugate roots too close to tell from one real one")
+    return True
+
+
+def cauchy(curve: Curve, z: acb | complex | Expr, *, digits: int = 15) -> acb:
+    """G(z) in a ball with ``digits`` correct digits; at real z the limit from above, below the axis the conjugate.
+
+    Raises ``BranchError`` at a singular point of the equation.
+    """
+    sheets = sheets_of(curve)
+    bits = int(digits * 3.33) + 40
+    while bits < 40 * (digits + 40):
+        with ctx.workprec(bits):
+            point = exact_point(z)
+            below = point.imag < 0
+            try:
+                g = follow(sheets, far(sheets), point.conjugate() if below else point).g
+            except BranchError:
+                bits *= 2
+                continue
+            if g.rel_accuracy_bits() > digits * 3.33:
+                return g.conjugate() if below else g
+        bits *= 2
+    raise BranchError(f"{z} is a singular point of the equation")
+
+
+def exact_point(z: acb | complex | Expr) -> acb:
+    if isinstance(z, Expr):
+        re, im = z.as_real_imag()
+        return acb(expression_ball(re), expression_ball(im))
+    return acb(z) if isinstance(z, acb) else acb(complex(z).real, complex(z).imag)
+
+
+def expression_ball(value: Expr) -> arb:
+    if value.is_Rational:
+        return arb(fmpq(int(value.p), int(value.q)))
+    digits = ctx.dps + 5
+    number = arb(str(value.evalf(digits)))
+    return number + arb(0, 1) * abs(number) * arb(10) ** (3 - digits)
