@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from tpsym.errors import NOWHERE
 from tpsym.program.instructions import Dimension
+from tpsym.program.letters import Letter, MatrixLetter, SymmetricLetter, Word
 from tpsym.program.operators import add, compose, scale, transpose
-from tpsym.program.values import Letter, MatrixLetter, Operator, SymmetricLetter, Word
+from tpsym.program.values import Operator
 from tpsym.program.words import collected, written_out
 
 N = Dimension("n", sp.S.One)
@@ -86,7 +87,7 @@ def test_a_power_of_a_symmetrised_matrix_is_one_word(power: int) -> None:
 
 
 def test_every_order_of_the_expanded_power_is_one_word() -> None:
-    words = [w for w in written_out((SymmetricLetter(0), SymmetricLetter(1), SymmetricLetter(0)), {0, 1})]
+    words = list(written_out((SymmetricLetter(0), SymmetricLetter(1), SymmetricLetter(0)), {0, 1}))
     for seed in range(20):
         random.Random(seed).shuffle(words)
         assert len(collected((sp.S.One, w) for w in words)) <= 4

@@ -8,6 +8,7 @@ import sympy as sp
 
 from tpsym.errors import Span, TpError, fail
 from tpsym.program.evaluate import evaluate, expand_macro, expand_or_bind, indices, is_plain
+from tpsym.program.letters import RowLetter
 from tpsym.program.messages import similar, wrong_index_count
 from tpsym.program.operators import transpose
 from tpsym.program.scope import Context, Key, Scope, lookup
@@ -19,7 +20,6 @@ from tpsym.program.values import (
     Macro,
     Member,
     Operator,
-    RowLetter,
     Snapshot,
     Theory,
     Trajectory,

@@ -7,18 +7,17 @@ from sympy import Expr, S
 
 from tpsym.errors import Span, fail
 from tpsym.program.instructions import Dimension
+from tpsym.program.letters import DiagonalLetter, InputLetter
 from tpsym.program.messages import written
 from tpsym.program.operators import add, apply, as_vector, compose, same_size, scale, shape_error
 from tpsym.program.scope import Context
 from tpsym.program.values import (
     Condition,
     Data,
-    DiagonalLetter,
     Family,
     Finite,
     Function,
     GaussianLaw,
-    InputLetter,
     Kernel,
     Macro,
     Member,

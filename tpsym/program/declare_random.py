@@ -16,19 +16,10 @@ from tpsym.program.blocks import store
 from tpsym.program.declare import fresh, member_name, members, number, shape
 from tpsym.program.families import add_layers, symbolic
 from tpsym.program.instructions import Dimension
+from tpsym.program.letters import InputLetter, MatrixLetter, RowLetter
 from tpsym.program.messages import not_available, written
 from tpsym.program.scope import Context, Scope, Trained, power_of
-from tpsym.program.values import (
-    InputLetter,
-    MatrixLetter,
-    Operator,
-    RowLetter,
-    Scalar,
-    Size,
-    Unavailable,
-    Value,
-    VectorValue,
-)
+from tpsym.program.values import Operator, Scalar, Size, Unavailable, Value, VectorValue
 from tpsym.syntax import tree
 from tpsym.syntax.format import format_expression
 

@@ -6,25 +6,18 @@ from sympy import Expr, S
 
 from tpsym.errors import Span, TpError, fail
 from tpsym.program.instructions import Dimension
-from tpsym.program.messages import not_available
-from tpsym.program.scope import Context
-from tpsym.program.values import (
+from tpsym.program.letters import (
     ColumnLetter,
-    Data,
     DiagonalLetter,
     InputLetter,
     Letter,
     MatrixLetter,
-    Operator,
     RowLetter,
-    Scalar,
-    Size,
     SymmetricLetter,
-    Value,
-    VectorValue,
-    describe,
-    size_text,
 )
+from tpsym.program.messages import not_available
+from tpsym.program.scope import Context
+from tpsym.program.values import Data, Operator, Scalar, Size, Value, VectorValue, describe, size_text
 from tpsym.program.words import collected
 
 

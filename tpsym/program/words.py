@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Iterator
 
 from sympy import Expr, S
 
-from tpsym.program.values import Letter, MatrixLetter, SymmetricLetter, Word
+from tpsym.program.letters import Letter, MatrixLetter, SymmetricLetter, Word
 
 Terms = tuple[tuple[Expr, Word], ...]
 

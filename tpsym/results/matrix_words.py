@@ -12,9 +12,10 @@ from tpsym.errors import Span, TpError, fail
 from tpsym.matrices import Diagonal, Factor, Gaussian, Letter, Polynomial, Space, Word, polynomial
 from tpsym.program.arithmetic import MAX_OPERATOR_TERMS
 from tpsym.program.instructions import Dimension, Matrix
+from tpsym.program.letters import DiagonalLetter, InputLetter, MatrixLetter, SymmetricLetter
+from tpsym.program.letters import Word as Written
 from tpsym.program.scope import Context
-from tpsym.program.values import DiagonalLetter, InputLetter, MatrixLetter, Operator, SymmetricLetter, describe
-from tpsym.program.values import Word as Written
+from tpsym.program.values import Operator, describe
 from tpsym.program.words import written_out
 from tpsym.results.reasons import NoLimit
 

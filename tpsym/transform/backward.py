@@ -28,9 +28,10 @@ from tpsym.program.instructions import (
     vector_slot,
 )
 from tpsym.program.labels import node_label
+from tpsym.program.letters import MatrixLetter
 from tpsym.program.operators import apply_letter
 from tpsym.program.scope import Context, power_of
-from tpsym.program.values import MatrixLetter, VectorValue
+from tpsym.program.values import VectorValue
 
 ADJOINT = "∂"
 """What the name of an adjoint begins with."""

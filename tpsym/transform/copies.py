@@ -29,9 +29,10 @@ from tpsym.program.instructions import (
     scalar_slot,
     vector_slot,
 )
+from tpsym.program.letters import MatrixLetter
 from tpsym.program.operators import apply_letter
 from tpsym.program.scope import Context
-from tpsym.program.values import MatrixLetter, VectorValue, node_symbol
+from tpsym.program.values import VectorValue, node_symbol
 
 
 @dataclass(frozen=True, slots=True)
