@@ -44,8 +44,7 @@ class Algebraic:
             if self.is_rational:
                 return arb(fmpq(-self.coefficients[0], self.coefficients[1]))
             reals = [r.real for r, _ in self.polynomial.complex_roots() if r.imag == 0]
-            reals.sort(key=cmp_to_key(lambda x, y: -1 if x < y else 1))
-            return reals[self.index]
+            return sorted(reals, key=cmp_to_key(lambda x, y: -1 if bool(x < y) else 1))[self.index]
 
     @property
     def number(self) -> float:

@@ -1,7 +1,7 @@
 """The value of the Cauchy transform, by continuation from infinity along paths on which no other root can be met.
 
-Around a root g of Q(·, z) write Q(g + w, z + s) = Σ c_kj w^k s^j. If |c_10| r exceeds the sum of all other
-|c_kj| r^k h^j, then by Rouché every z + s with |s| ≤ h has exactly one root in the disc |w| < r: it is the
+Around a root g of Q(·, z) with slope τ write Q(g + τs + w, z + s) = Σ c_kj w^k s^j. If |c_10| r exceeds the sum of
+all other |c_kj| r^k h^j, then by Rouché every z + s with |s| ≤ h has exactly one root in the disc |w| < r: it is the
 continuation of g. Steps of this size carry the branch from where its moment series isolates it to any point of the
 closed upper half plane that is no singular point, with proof.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import comb
 
 from flint import acb, acb_poly, arb, ctx, fmpq, fmpz_poly
 from sympy import Expr
@@ -47,9 +48,10 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Disc:
-    """For |s| ≤ reach, exactly one root of Q(·, z + s) lies within ``radius`` of ``centre``."""
+    """For |s| ≤ reach, exactly one root of Q(·, z + s) lies within ``radius`` of ``centre`` + ``slope`` s."""
 
     centre: acb
+    slope: acb
     radius: arb
     reach: arb
 
@@ -83,34 +85,60 @@ def taylor(sheets: Sheets, z: acb, g: acb) -> list[list[acb]]:
     return [column(move_g).coeffs() for column in columns]
 
 
+def sheared(table: list[list[acb]], slope: acb) -> list[list[acb]]:
+    """The table after w → w + slope · s."""
+    degree = max(len(column) for column in table) - 1
+    powers = [acb(1)]
+    for _ in range(degree):
+        powers.append(powers[-1] * slope)
+    result = [[acb(0)] * (degree + 1) for _ in range(len(table) + degree)]
+    for j, column in enumerate(table):
+        for k, c in enumerate(column):
+            for m in range(k + 1):
+                result[j + m][k - m] += c * powers[m] * comb(k, m)
+    return result
+
+
 def isolate(sheets: Sheets, z: acb, g: acb) -> Disc | None:
     """A disc around the midpoint of ``g`` with a single root, its reach as long as easily found."""
     centre = g.mid()
     table = taylor(sheets, z, centre)
-    if len(table[0]) < 2:
+    if len(table[0]) < 2 or not table[0][1].abs_lower() > 0:
         return None
-    first = table[0][1].abs_lower()
-    if not first > 0:
-        return None
-    zero = table[0][0].abs_upper()
-    higher = [(k, table[0][k].abs_upper()) for k in range(2, len(table[0]))]
-    higher = [(k, c) for k, c in higher if c > 0]
-    radius = abs(centre) + arb(2) ** -ctx.prec
-    for k, c in higher:
-        radius = radius.min((first / (2 * len(higher) * c)).root(k - 1))
-    radius = radius.mid()
-    slack = (first * radius - zero - sum((c * radius**k for k, c in higher), arb(0))) * 15 / 16
+    slope = (-table[1][0] / table[0][1]).mid() if len(table) > 1 and table[1] else acb(0)
+    sizes = [[c.abs_upper() for c in column] for column in sheared(table, slope)]
+    first, zero, higher = table[0][1].abs_lower(), sizes[0][0], sizes[0][2:]
+    radius = widest(higher, first, abs(centre) + arb(2) ** -ctx.prec)
+    slack = (first * radius - zero - radius**2 * horner(higher, radius)) * 15 / 16
     if not slack > 0:
         return None
-    moving = [(j, sum((c.abs_upper() * radius**k for k, c in enumerate(table[j])), arb(0))) for j in range(1, len(table))]
-    moving = [(j, c) for j, c in moving if c > 0]
+    moving = [horner(column, radius).upper() for column in sizes[1:]]
     reach = arb.pos_inf()
-    for j, c in moving:
-        reach = reach.min((slack / (len(moving) * c)).root(j))
-    if moving and len(moving) > 1:
-        while sum((c * (reach * 5 / 4) ** j for j, c in moving), arb(0)) < slack:
-            reach = reach * 5 / 4
-    return Disc(centre, radius, reach.lower())
+    for j, c in enumerate(moving, start=1):
+        if c > 0:
+            reach = reach.min((slack / (4 * c)).root(j))
+    while reach.is_finite() and reach * horner(moving, reach * 5 / 4) * 5 / 4 < slack:
+        reach = (reach * 5 / 4).mid()
+    return Disc(centre, slope, radius, reach.lower()) if reach * horner(moving, reach) < slack or not moving else None
+
+
+def horner(coefficients: Sequence[arb], x: arb) -> arb:
+    total = arb(0)
+    for c in reversed(coefficients):
+        total = total * x + c
+    return total
+
+
+def widest(higher: Sequence[arb], first: arb, most: arb) -> arb:
+    """A radius, at most ``most``, at which the terms of order ≥ 2 are about half of the linear one."""
+    radius = most
+    for k, c in enumerate(higher, start=1):
+        if c > 0:
+            radius = radius.min((first / (2 * c)).root(k))
+    radius = radius.mid()
+    while radius * horner(higher, radius) * 2 > first:
+        radius = (radius * 3 / 4).mid()
+    return radius
 
 
 def polish(sheets: Sheets, z: acb, start: acb) -> acb | None:
@@ -177,12 +205,13 @@ def follow(sheets: Sheets, start: Point, target: acb) -> Point:
             raise BranchError("precision lost near a singular point")
         way = target - here.z
         distance = abs(way)
-        arrives = distance < disc.reach
-        if not arrives and disc.reach < distance * arb(2) ** -ctx.prec:
+        arrives = bool(distance < disc.reach)
+        if not arrives and disc.reach < distance * arb(2) ** (8 - ctx.prec):
             raise BranchError("a singular point is in the way")
-        z = target if arrives else (here.z + way * (disc.reach * 255 / 256 / distance)).mid()
-        g = polish(sheets, z, here.g)
-        if g is None or not abs(g - disc.centre) < disc.radius:
+        z = target if arrives else (here.z + way * (disc.reach.mid() * 255 / 256 / distance)).mid()
+        ahead = disc.centre + disc.slope * (z - here.z)
+        g = polish(sheets, z, ahead)
+        if g is None or not abs(g - ahead) < disc.radius:
             raise BranchError("no root where one has to be: precision lost")
         here = Point(z, g)
         if arrives:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 from flint import acb, arb, ctx
 from sympy import Expr
@@ -80,7 +81,7 @@ def structure(curve: Curve) -> Structure:
 
 def structure_of(sheets: Sheets) -> Structure:
     positions = real_roots(sheets.singular)
-    carried = [has_density(sheets, a, b) for a, b in zip(positions, positions[1:], strict=False)]
+    carried = [has_density(sheets, a, b) for a, b in pairwise(positions)]
     beside = [False, *carried, False]
     poles = set(real_roots([sheets.rows[-1]]))
     points: list[Edge] = []

@@ -77,13 +77,11 @@ def around(sheets: Sheets, at: Algebraic, shrink: int) -> Expansion:
     rho = room * arb(2) ** -shrink
     start = follow(sheets, far(sheets), centre + rho)
     values, here = [start.g], start
-    turns = 0
-    for _ in range(len(sheets.rows)):
+    for turns in range(1, len(sheets.rows)):
         for step in range(1, PER_TURN + 1):
             target = centre + acb(rho) * acb(arb(2 * step) / PER_TURN).exp_pi_i()
             here = follow(sheets, here, target)
             values.append(here.g)
-        turns += 1
         if same_root(sheets, Point(start.z, here.g), start):
             return fourier(values[:-1], turns, rho, shrink)
     raise BranchError("the branch does not return to itself")

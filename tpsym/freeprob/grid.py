@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import comb
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,6 +16,7 @@ Real: TypeAlias = NDArray[np.float64]
 
 MOST_ROUNDS = 2000
 NEWTON = 6
+SHORTEN = 10
 
 
 def cauchy_grid(sheets: Sheets, z: ArrayLike) -> Complex:
@@ -46,14 +48,15 @@ def walk(coefficients: Real, z0: complex, g0: complex, targets: Complex) -> Comp
         if not active.size:
             break
         z, g = here[active], value[active]
-        radius, reach = discs(taylor(coefficients, z, g), g)
+        radius, reach, slope = discs(taylor(coefficients, z, g), g)
         way = targets[active] - z
         distance = np.abs(way)
         arrives = distance < reach
         step = np.where(arrives, way, way * (0.98 * reach / np.where(distance > 0, distance, 1)))
         moved = np.where(arrives, targets[active], z + step)
-        polished = newton(coefficients, moved, g)
-        sound = (np.abs(polished - g) < radius) & (arrives | (reach > 1e-15 * (np.abs(z) + 1e-300)))
+        ahead = g + slope * (moved - z)
+        polished = newton(coefficients, moved, ahead)
+        sound = (np.abs(polished - ahead) < radius) & (arrives | (reach > 1e-15 * (np.abs(z) + 1e-300)))
         here[active], value[active] = moved, polished
         done = arrives & sound
         result[active[done]] = polished[done]
@@ -73,23 +76,40 @@ def taylor(coefficients: Real, z: Complex, g: Complex) -> Complex:
     return table
 
 
-def discs(table: Complex, g: Complex) -> tuple[Real, Real]:
-    """For each point the radius around g with a single root, and how far z may move meanwhile."""
-    size: Any = np.abs(table)
+def discs(table: Complex, g: Complex) -> tuple[Real, Real, Complex]:
+    """For each point the radius around g + slope s with a single root, how far z may move meanwhile, the slope."""
+    slope = -table[1, 0] / table[0, 1] if table.shape[0] > 1 else np.zeros_like(g)
+    size: Any = np.abs(sheared(table, slope))
     first, zero, higher = size[0, 1], size[0, 0], size[0, 2:]
     orders = np.arange(1, higher.shape[0] + 1)[:, None]
     radius = np.abs(g) + 1e-300
     if higher.size:
-        bounds = (first / (2 * higher.shape[0] * np.maximum(higher, 1e-300))) ** (1 / orders)
+        bounds = (first / (2 * np.maximum(higher, 1e-300))) ** (1 / orders)
         radius = np.minimum(radius, bounds.min(axis=0))
+        for _ in range(SHORTEN):
+            radius = np.where((higher * radius**orders).sum(axis=0) * 2 > first, radius * 0.75, radius)
     powers = radius ** np.arange(size.shape[1])[:, None]
     slack = 0.9 * (first * radius - zero - (higher * powers[2:]).sum(axis=0))
     moving = (size[1:] * powers).sum(axis=1)
-    if not moving.size:
-        return radius, np.where(slack > 0, np.inf, 0.0)
     steps = np.arange(1, moving.shape[0] + 1)[:, None]
-    reach = (np.maximum(slack, 0) / (moving.shape[0] * np.maximum(moving, 1e-300))) ** (1 / steps)
-    return radius, reach.min(axis=0)
+    reach = (np.maximum(slack, 0) / np.maximum(moving, 1e-300)) ** (1 / steps)
+    reach = reach.min(axis=0)
+    for _ in range(SHORTEN):
+        reach = np.where((moving * reach**steps).sum(axis=0) > slack, reach * 0.75, reach)
+    sound = (moving * reach**steps).sum(axis=0) <= slack
+    return radius, np.where(sound, reach, 0.0), slope
+
+
+def sheared(table: Complex, slope: Complex) -> Complex:
+    """The table after w → w + slope · s."""
+    width, height, count = table.shape
+    result = np.zeros((width + height - 1, height, count), dtype=np.complex128)
+    power = np.ones_like(slope)
+    for m in range(height):
+        for k in range(m, height):
+            result[m : m + width, k - m] += comb(k, m) * power * table[:, k]
+        power = power * slope
+    return result
 
 
 def newton(coefficients: Real, z: Complex, start: Complex) -> Complex:

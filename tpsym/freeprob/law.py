@@ -145,7 +145,8 @@ def law(curve: Curve) -> Law:
     """Raises ``NotDecided`` if there are parameters, ``CurveError`` if the total mass is not 1."""
     found = structure(curve)
     panels = panels_of(found)
-    atoms = tuple((p.position.number, float(p.expansion.mass.mid())) for p in found.atoms if p.expansion.mass is not None)
+    residues = ((p.position.number, p.expansion.mass) for p in found.atoms)
+    atoms = tuple((position, float(mass.mid())) for position, mass in residues if mass is not None)
     total = float(panels.masses.sum()) + sum(m for _, m in atoms)
     if abs(total - 1) > MASS_TOLERANCE:
         raise CurveError(f"the branch found has total mass {total}")

@@ -101,7 +101,8 @@ def panels_of(structure: Structure) -> Panels:
             rows += resolve(structure, left, 1, start)
             rows += reversed(resolve(structure, right, -1, start))
     if not rows:
-        return Panels(*(np.zeros(0) for _ in range(7)), np.zeros((0, NODES)), np.zeros((0, NODES + 1)))
+        none = np.zeros(0)
+        return Panels(none, none, none, none, none, none, none, np.zeros((0, NODES)), np.zeros((0, NODES + 1)))
     return Panels(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
@@ -159,7 +160,8 @@ def integrate(density: Real, bounds: tuple[float, float], turns: int, order: int
     weight = chebyshev.chebpow([(low + high) / 2, (high - low) / 2], order + turns - 1) * turns
     integrand = chebyshev.chebmul(density, weight)
     size = np.abs(density).max()
-    if np.abs(density[-4:]).max() > TAIL * size or np.abs(integrand[NODES:]).max(initial=0.0) > TAIL * np.abs(integrand).max():
+    beyond = np.abs(integrand[NODES:]).max(initial=0.0)
+    if np.abs(density[-4:]).max() > TAIL * size or beyond > TAIL * np.abs(integrand).max():
         return None
     kept = integrand[:NODES]
     integral = chebyshev.chebint(np.pad(kept, (0, NODES - kept.size)), scl=(high - low) / 2, lbnd=-1)

@@ -1,0 +1,210 @@
+"""One parameter: the values where the law changes its structure, and formulas on the cells between.
+
+At a critical value two singular points meet, one goes to infinity, or a residue degenerates. Between critical values
+the order of the singular points, the intervals with density and the exponents stay, so that a rational sample tells
+which of the finitely many formulas hold. At a rational critical value the law is computed anew. At an irrational one
+the support is the limit from either side whenever sheets stay distinct there for generic z (a pair of conjugate roots
+cannot become real without meeting); nothing else is said of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from flint import arb, fmpz_poly
+from sympy import Expr, Poly, Rational, S, Symbol, cancel, fraction
+from sympy.logic.boolalg import Boolean
+
+from tpsym.freeprob.algebraic import Algebraic, as_algebraic, compare, rational_between, real_roots
+from tpsym.freeprob.atoms import mass
+from tpsym.freeprob.conditions import Cell, Run, describe
+from tpsym.freeprob.curve import Curve, NotDecided, from_flint, singular_factors
+from tpsym.freeprob.residues import residue_at, residue_formulas
+from tpsym.freeprob.shapes import Shape, complete, shape_around, shape_exact
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Admissible values of the parameter, an open interval; None is infinite."""
+
+    low: Rational | None
+    high: Rational | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """``cells`` are open intervals and the critical values between them, in order."""
+
+    curve: Curve
+    parameter: Symbol
+    cells: tuple[Cell[Shape], ...]
+
+    def support(self) -> list[tuple[Boolean, tuple[tuple[Expr, Expr], ...]]]:
+        return [(c, value) for c, value in self.described("support", (0, 1))]
+
+    def edges(self) -> list[Run]:
+        """Tuples (position, exponent on the left, exponent on the right) with the conditions under which they hold."""
+        return self.described("edges", (0,))
+
+    def atoms(self) -> list[tuple[Boolean, tuple[tuple[Expr, Expr], ...]]]:
+        return [(c, value) for c, value in self.described("atoms", (0, 1))]
+
+    def described(self, what: str, needed: Sequence[int]) -> list[Run]:
+        def value(shape: Shape) -> tuple[tuple[object, ...], ...]:
+            rows: tuple[tuple[object, ...], ...] = getattr(shape, what)
+            complete(rows, what, needed)
+            return rows
+
+        return describe(self.parameter, self.cells, value, what)
+
+
+def only_parameter(curve: Curve) -> Symbol:
+    names = [s.name for s in curve.parameters]
+    if not names:
+        raise NotDecided("there is no parameter to divide into cells")
+    if len(names) > 1:
+        raise NotDecided(f"give values to all but one of the parameters {', '.join(names)}")
+    return curve.parameters[0]
+
+
+def natural_range(parameter: Symbol) -> Range:
+    if parameter.is_nonnegative:
+        return Range(Rational(0), None)
+    return Range(None, Rational(0)) if parameter.is_nonpositive else Range(None, None)
+
+
+def decompose(curve: Curve, *, within: Range | None = None) -> Cells:
+    """The law's description in every cell; raises ``NotDecided`` unless there is exactly one parameter."""
+    parameter = only_parameter(curve)
+    within = within or natural_range(parameter)
+    moving, fixed = parted(curve, parameter)
+    poles = [f for f in moving if Poly(leading(curve), curve.z).rem(Poly(f, curve.z)).is_zero]
+    residues = residue_formulas(curve, parameter)
+    # an atom stays what it is unless another singular point meets its pole
+    of_atoms = [*meetings(poles, moving, curve.z), *(c for r in residues for c in r.critical)]
+    degenerate, unsteady = roots_in(parameter, fixed), roots_in(parameter, [*fixed, *of_atoms])
+    critical = roots_in(parameter, [*fixed, *of_atoms, *meetings(moving, moving, curve.z)])
+
+    def at_point(value: Algebraic) -> Cell[Shape]:
+        shape = shape_exact(curve.at({parameter: value.expr})) if value.is_rational else None
+        steady = [what for what, broken in (("support", degenerate), ("atoms", unsteady)) if value not in broken]
+        return Cell(value, value, shape, frozenset(steady))
+
+    def between(low: Algebraic | None, high: Algebraic | None) -> Cell[Shape]:
+        sample = sample_between(low, high)
+        return Cell(low, high, shape_around(curve, parameter, sample, moving, residues))
+
+    return Cells(curve, parameter, laid_out(critical, within, at_point, between))
+
+
+def laid_out(
+    critical: Sequence[Algebraic], within: Range, at_point: Callable[[Algebraic], Cell[T]],
+    between: Callable[[Algebraic | None, Algebraic | None], Cell[T]],
+) -> tuple[Cell[T], ...]:
+    """Open cells and critical values in turn."""
+    low = bound(within.low)
+    cells: list[Cell[T]] = []
+    for value in critical:
+        if inside(value, within):
+            cells += [between(low, value), at_point(value)]
+            low = value
+    return (*cells, between(low, bound(within.high)))
+
+
+def parted(curve: Curve, parameter: Symbol) -> tuple[list[Expr], list[Expr]]:
+    """Singular factors that contain z, and those in the parameter alone: there sheets coincide for every z."""
+    factors = [
+        from_flint(f, (curve.g, curve.z, parameter))
+        for f in singular_factors(curve.polynomial, curve.g, (curve.z, parameter))
+    ]
+    return [f for f in factors if f.has(curve.z)], [f for f in factors if not f.has(curve.z)]
+
+
+def leading(curve: Curve) -> Expr:
+    return Poly(curve.polynomial, curve.g).LC()
+
+
+def meetings(some: Sequence[Expr], all_of_them: Sequence[Expr], z: Symbol) -> list[Expr]:
+    """Where roots in z of ``some`` of these irreducible polynomials meet another root, or go to infinity."""
+    found: list[Expr] = []
+    for f in some:
+        poly = Poly(f, z)
+        found += [poly.LC(), *([poly.discriminant()] if poly.degree() > 1 else [])]
+        found += [poly.resultant(Poly(g, z)) for g in all_of_them if g != f]
+    return found
+
+
+def roots_in(parameter: Symbol, polynomials: Sequence[Expr]) -> tuple[Algebraic, ...]:
+    found = []
+    for expr in polynomials:
+        poly = Poly(expr, parameter).clear_denoms(convert=True)[1]
+        if poly.degree() > 0:
+            found.append(fmpz_poly([int(c) for c in reversed(poly.all_coeffs())]))
+    return real_roots(found)
+
+
+def bound(value: Rational | None) -> Algebraic | None:
+    return None if value is None else Algebraic.rational(value)
+
+
+def inside(value: Algebraic, within: Range) -> bool:
+    low, high = bound(within.low), bound(within.high)
+    return (low is None or compare(low, value) < 0) and (high is None or compare(value, high) < 0)
+
+
+def sample_between(low: Algebraic | None, high: Algebraic | None) -> Rational:
+    a = None if low is None else low.ball(256)
+    b = None if high is None else high.ball(256)
+    if a is None:
+        a = arb(-3) if b is None else b - 3
+    if b is None:
+        b = a + 3
+    value = rational_between(a, b)
+    return Rational(int(value.p), int(value.q))
+
+
+def mass_by_cells(curve: Curve, t: Expr, *, within: Range | None = None) -> list[tuple[Boolean, Expr]]:
+    """μ({t}) for t a rational function of the one parameter, with conditions on it."""
+    parameter = only_parameter(curve)
+    within = within or natural_range(parameter)
+    top, bottom = fraction(cancel(t))
+    if t.free_symbols - {parameter} or not (top.is_polynomial(parameter) and bottom.is_polynomial(parameter)):
+        raise NotDecided(f"{t} is no rational function of {parameter}")
+    moving, fixed = parted(curve, parameter)
+    at_pole = fraction(cancel(leading(curve).subs(curve.z, t)))[0]
+    if at_pole != 0:
+        critical, masses = roots_in(parameter, [at_pole, bottom]), ()
+    else:
+        residue = residue_at(curve, t, parameter)
+        here = (bottom * curve.z - top).expand()
+        others = [f for f in moving if f not in (here, -here)]
+        critical = roots_in(parameter, [*fixed, *residue.critical, bottom, *meetings([here], others, curve.z)])
+        masses = residue.masses
+
+    def at_point(value: Algebraic) -> Cell[Expr]:
+        at = {parameter: value.expr}
+        known = value.is_rational and bottom.xreplace(at) != 0
+        return Cell(value, value, mass(curve.at(at), t.xreplace(at)) if known else None)
+
+    def between(low: Algebraic | None, high: Algebraic | None) -> Cell[Expr]:
+        if not masses:
+            return Cell(low, high, S.Zero)
+        at = {parameter: sample_between(low, high)}
+        return Cell(low, high, formula_of(mass(curve.at(at), t.xreplace(at)), masses, at))
+
+    cells = laid_out(critical, within, at_point, between)
+    return [(c, value) for c, value in describe(parameter, cells, lambda value: value, "mass")]
+
+
+def formula_of(value: Expr, masses: Sequence[Expr], at: dict[Symbol, Expr]) -> Expr:
+    if value == 0:
+        return S.Zero
+    wanted = as_algebraic(value)
+    for formula in masses:
+        if as_algebraic(formula.xreplace(at)) == wanted:
+            return formula
+    raise NotDecided("the mass is no root of degree ≤ 2 in the parameter: give it a value")
