@@ -16,7 +16,7 @@ import networkx as nx
 import sympy as sp
 from sympy import Expr, S, Symbol
 
-from tpsym.exact.sizes import Poly, Sizes
+from tpsym.exact.sizes import Poly, Sizes, check_states
 from tpsym.exact.sums import Mean, expected_sums
 from tpsym.exact.traces import expected_traces
 from tpsym.matrices import Diagonal, Factor, Gaussian, Space, Word
@@ -111,6 +111,7 @@ class Contraction:
             for normal, count in self._contractions(state, min(counts, key=lambda m: (counts[m], m))).items():
                 for key, p in self._scaled(normal, self.sizes.one * count).items():
                     total[key] = total[key] + p if key in total else p
+        check_states(len(self._known))
         self._known[state] = total
         return total
 

@@ -13,6 +13,20 @@ Poly = Any
 """A polynomial of python-flint in the sizes."""
 
 
+MAX_STATES = 300_000
+"""Products of traces, or pieces of a graph, that one computation may remember."""
+
+
+class TooLargeError(ValueError):
+    """A computation that would take too long."""
+
+
+def check_states(count: int) -> None:
+    """Raises TooLargeError."""
+    if count > MAX_STATES:
+        raise TooLargeError(f"more than {MAX_STATES} products of traces have to be computed on the way")
+
+
 class Sizes:
     """A ring that holds every size of a computation: multiples of n and numbers as they are, other sizes by name."""
 

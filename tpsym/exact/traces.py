@@ -17,7 +17,7 @@ from sympy import Expr, S, Symbol
 
 from tpsym.exact.letters import Alphabet, Code
 from tpsym.exact.recursions import by_recursion
-from tpsym.exact.sizes import Poly, Sizes
+from tpsym.exact.sizes import Poly, Sizes, check_states
 from tpsym.exact.sums import Mean, expected_sums
 from tpsym.matrices import Diagonal, Gaussian, Polynomial, Space, Word
 
@@ -72,6 +72,7 @@ class LoopEquations:
                     factor *= self.sizes[ratio * self.n]
                 for key, p in self._scaled(normal, factor).items():
                     total[key] = total[key] + p if key in total else p
+        check_states(len(self._known))
         self._known[state] = total
         return total
 

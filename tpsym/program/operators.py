@@ -159,7 +159,13 @@ def trace(context: Context, a: Operator, span: Span) -> Expr:
     probe = context.builder.vector(f"probe({a.rows.name})", a.rows, span=span)
     g = context.vector(probe, a.rows)
     image = apply(context, a, g, span)
-    return context.average(g.expr * image.expr, a.rows, span=span)
+    product = g.expr * image.expr
+    constant, rest = product.as_independent(*context.vector_symbols(product), as_Add=False)
+    if rest == 0:
+        return S.Zero
+    node = context.builder.moment(rest, context.nodes, a.rows, span=span)
+    context.traces[node] = scale(a, 1 / constant)
+    return constant * context.symbol(node)
 
 
 def shape_error(what: str, a: Value, b: Value, span: Span, *, fix: str | None = None) -> TpError:

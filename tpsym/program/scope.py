@@ -13,7 +13,7 @@ from tpsym.errors import Span, TpError, fail
 from tpsym.program.graph import Builder
 from tpsym.program.instructions import Dimension, is_scalar
 from tpsym.program.messages import not_available, unknown_name, written
-from tpsym.program.values import Finite, Nonlinearity, Scalar, Value, VectorValue, describe, node_symbol
+from tpsym.program.values import Finite, Nonlinearity, Operator, Scalar, Value, VectorValue, describe, node_symbol
 from tpsym.syntax import tree
 
 MAX_RANGE = 10_000
@@ -107,7 +107,7 @@ class Context:
     for each symbolic size and their count; ``ranges`` what symbolic indices run over, ``indices`` those there
     are; ``rounds`` counts the rounds of loops over layers that are being elaborated; ``input_layers`` gives family
     and index of an input layer of a symbolic layer; ``layer_symbols`` brings a parameter of a layer from an index
-    to another layer; ``source`` is the text.
+    to another layer; ``traces`` are the matrices whose trace a mean along a probe stands for; ``source`` is the text.
     """
 
     builder: Builder = field(default_factory=Builder)
@@ -135,6 +135,7 @@ class Context:
     indices: set[Symbol] = field(default_factory=set)
     rounds: int = 0
     layer_symbols: dict[Symbol, Callable[[Symbol, Expr], Expr]] = field(default_factory=dict)
+    traces: dict[int, Operator] = field(default_factory=dict)
     source: str = ""
     open_depths: bool = False
 

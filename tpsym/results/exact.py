@@ -1,0 +1,119 @@
+"""``exact(E[s])``: the expectation of a scalar of the program at finite n, as an exact function of n."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sympy as sp
+from sympy import Expr, S, Symbol
+
+from tpsym.errors import Span, fail
+from tpsym.exact.graphs import expected_graphs
+from tpsym.exact.sizes import TooLargeError
+from tpsym.program.arithmetic import plain
+from tpsym.program.evaluate import evaluate
+from tpsym.program.known_functions import SIGNATURES
+from tpsym.program.messages import no_named_arguments, wrong_arity
+from tpsym.program.names import limit_question
+from tpsym.program.scope import Context, Scope
+from tpsym.program.values import Scalar, Value, VectorValue, describe
+from tpsym.results.exact_graphs import graph_of
+from tpsym.results.exact_means import CoordinateMeans, scalar_mean
+from tpsym.results.exact_parts import Terms
+from tpsym.results.exact_terms import Expansion, matrices_alone
+from tpsym.results.reasons import reasons, stand_in
+from tpsym.syntax import tree
+from tpsym.syntax.format import format_expression
+
+if TYPE_CHECKING:
+    from tpsym.results.questions import LimitQuestions
+
+
+@dataclass(frozen=True, slots=True)
+class ExactMean:
+    """An exact expectation with what it was computed from: ``terms`` of ``expansion``, averaged by ``means``."""
+
+    text: str
+    value: Expr
+    span: Span
+    expansion: Expansion
+    terms: Terms
+    means: CoordinateMeans
+
+
+def ask_exact(side: LimitQuestions, context: Context, node: tree.Call, scope: Scope) -> Value:
+    """The handler of ``exact(E[…])``."""
+    body = question_body(context, node)
+    value = plain(context, evaluate(context, body, scope), body.span)
+    if not isinstance(value, Scalar | VectorValue):
+        raise fail("vector-expected", f"E[…] needs a vector or a number, this is {describe(value)}", body.span)
+    expansion, terms = expanded(context, value, body.span)
+    if side.dry:
+        return Scalar(stand_in(value.expr))
+    found = exact_mean(expansion, terms, format_expression(body))
+    side.exacts.append(found)
+    return Scalar(found.value)
+
+
+def question_body(context: Context, node: tree.Call) -> tree.Expr:
+    """What stands inside ``exact(E[…])``.
+
+    Raises:
+        TpError: something else than one expectation of the program at finite n.
+    """
+    if node.kwargs:
+        raise no_named_arguments("exact", node.kwargs[0][1].span)
+    if len(node.args) != 1:
+        raise wrong_arity("exact", 1, len(node.args), node.span, signature=SIGNATURES["exact"])
+    argument = node.args[0]
+    inside = argument.body if isinstance(argument, tree.Expectation) else argument
+    limit = limit_question(inside, declared=context.declared)
+    if limit is not None:
+        what = f"{format_expression(limit)} is a limit; exact(E[…]) is about the program at finite n"
+        raise fail("limit-in-exact", what, limit.span, expected=SIGNATURES["exact"])
+    if not isinstance(argument, tree.Expectation):
+        text = format_expression(argument)
+        raise fail("expectation-expected", f"exact needs an expectation, {text} is none", argument.span,
+                   expected=SIGNATURES["exact"], fix=f"exact(E[{text}])")
+    return argument.body
+
+
+def expanded(context: Context, value: Scalar | VectorValue, span: Span) -> tuple[Expansion, Terms]:
+    """A scalar, or the mean of a vector, as a polynomial in what has exact expectations.
+
+    Raises:
+        TpError: ``not-available``, where it is none.
+    """
+    asked = [context.nodes[s] for s in value.expr.free_symbols if s in context.nodes]
+    expansion = Expansion(context, span, matrices_alone(context, asked))
+    if isinstance(value, VectorValue):
+        return expansion, expansion.mean(value.expr, value.dimension)
+    return expansion, expansion.expression(value.expr)
+
+
+def exact_mean(expansion: Expansion, terms: Terms, text: str) -> ExactMean:
+    """The expectation.
+
+    Raises:
+        NoLimit: a function whose mean does not exist.
+        TpError: ``not-available``, where it would take too long.
+    """
+    context, span = expansion.context, expansion.span
+    means = CoordinateMeans(context)
+    weighted = [(scalar_mean(context, c), graph_of(expansion, key)) for key, c in terms.items()]
+    with reasons(span):
+        try:
+            value = expected_graphs(weighted, context.n, mean=means)
+        except TooLargeError as error:
+            raise fail("not-available", f"this exact expectation is not available: {error}", span) from None
+    return ExactMean(text, by_powers(value, context.n), span, expansion, terms, means)
+
+
+def by_powers(value: Expr, n: Symbol) -> Expr:
+    """A sum ordered by powers of n, each once."""
+    parts: dict[Expr, list[Expr]] = {}
+    for term in sp.Add.make_args(sp.expand(value)):
+        c, power = term.as_independent(n, as_Add=False)
+        parts.setdefault(power, []).append(c)
+    return sp.Add(S.Zero, *(sp.Add(*c) * power for power, c in parts.items()))
