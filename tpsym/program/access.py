@@ -13,6 +13,7 @@ from tpsym.program.messages import similar, wrong_index_count
 from tpsym.program.operators import transpose
 from tpsym.program.scope import Context, Key, Scope, lookup
 from tpsym.program.values import (
+    Endpoints,
     Family,
     Finite,
     Function,
@@ -66,6 +67,8 @@ def index(context: Context, node: tree.Index, scope: Scope) -> Value:
     fix = "drop the index"
     if isinstance(base, Function):
         fix = f"name an inner value: {base.name}.h[{', '.join(map(str, keys))}]"
+    elif isinstance(base, Endpoints):
+        fix = "write .edge(1) for the first endpoint, .edge(2) for the second"
     raise fail("not-indexed", f"{name} is {describe(base)} and takes no index", node.span, fix=fix)
 
 

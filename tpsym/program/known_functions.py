@@ -44,9 +44,12 @@ SIGNATURES: Mapping[str, str] = MappingProxyType({
     "min": "min(a, b)",
     "nngp": "nngp(f), or nngp(f)(x, y)",
     "lim": "lim(s)",
+    "exact": "exact(E[s])",
+    "edgeworth": "edgeworth(s)(x), or edgeworth(s, order = k)(x)",
     "Z": "Z(x)",
     "Zhat": "Zhat(x)",
     "Zdot": "Zdot(x)",
+    "spectrum": "spectrum(A)",
 })
 """How the functions of the language are called."""
 

@@ -10,8 +10,6 @@ from typing import Any
 from tpsym.syntax import tree
 
 LATER: Mapping[str, str] = MappingProxyType({
-    "spectrum": "the spectrum of a matrix",
-    "exact": "an exact expectation at finite n",
 })
 """Names of the language whose meaning is not available yet."""
 
@@ -19,7 +17,8 @@ OPTIMIZERS = ("sgd", "signsgd", "adam", "adamw", "adagrad", "adafactor", "muon",
 """Optimizers; one alone is one with the settings it has by itself."""
 
 LIMIT_NAMES = (
-    "Z", "Zhat", "Zdot", "lim", "nngp", "ntk", "meanfield", "scaling", "mup", "kernel_limit", "E", *OPTIMIZERS,
+    "Z", "Zhat", "Zdot", "lim", "nngp", "ntk", "meanfield", "scaling", "mup", "kernel_limit", "spectrum",
+    "exact", "edgeworth", "E", *OPTIMIZERS,
 )
 
 WORD_OPTIONS = ("alignment", "multipliers")

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from sympy import Expr, S, Symbol
+from sympy.logic.boolalg import Boolean
 
 from tpsym.errors import Diagnostic, Span, TpError, fail
 from tpsym.program.instructions import Dimension
@@ -161,13 +162,13 @@ Attributes = Callable[[Any, str, Span], Any]
 
 @dataclass(frozen=True, slots=True)
 class Theory:
-    """``meanfield(f)``, ``scaling(f, …)``: what is known of a network by attributes; ``kind`` is the name it goes by.
+    """``meanfield(f)``, ``spectrum(A)``: what is known of a network or a matrix, the ``subject``, by attributes.
 
-    ``content`` is what a ``derive`` states, worked out when it is asked for.
+    ``kind`` is the name it goes by, ``content`` what a ``derive`` states, worked out when it is asked for.
     """
 
     kind: str
-    function: Function
+    subject: Function | Operator
     find: Attributes = field(compare=False)
     content: Callable[[], Any] = field(compare=False, repr=False)
 
@@ -241,6 +242,24 @@ class Region(Condition):
 
 
 @dataclass(frozen=True, slots=True)
+class Endpoints:
+    """``law.support``: the endpoints of a support in increasing order, by condition on a parameter.
+
+    There are no cases where only names are checked.
+    """
+
+    cases: tuple[tuple[Boolean, tuple[Expr, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AlgebraicEquation:
+    """``law.equation(G, z)``: ``polynomial = 0`` in two unknowns, up to a factor free of both."""
+
+    polynomial: Expr
+    unknowns: tuple[Symbol, Symbol]
+
+
+@dataclass(frozen=True, slots=True)
 class Alternatives:
     """``meanfield(f).phase``: one of a few words, by parameters; compared with a word it is a condition."""
 
@@ -250,8 +269,8 @@ class Alternatives:
 
 Value = (
     Scalar | VectorValue | Data | Operator | Family | Function | Trajectory | Snapshot | Member | Nonlinearity | Kernel
-    | Theory | Method | OptimizerValue | Alternatives | GaussianLaw | Macro | Unavailable | ListValue | Condition
-    | Finite | Dimension
+    | Theory | Endpoints | AlgebraicEquation | Method | OptimizerValue | Alternatives | GaussianLaw | Macro
+    | Unavailable | ListValue | Condition | Finite | Dimension
 )
 
 _KINDS: Mapping[type, str] = {
@@ -264,6 +283,7 @@ _KINDS: Mapping[type, str] = {
     Kernel: "a kernel (call it on two inputs)",
     ListValue: "a list",
     Condition: "a condition", Region: "a region of parameters",
+    Endpoints: "a list of endpoints (law.edge(1) is the first)", AlgebraicEquation: "an equation",
     Finite: "a size", Dimension: "a width", OptimizerValue: "an optimizer", GaussianLaw: "a Gaussian law",
 }
 
@@ -271,6 +291,7 @@ _THEORIES: Mapping[str, tuple[str, str]] = {
     "meanfield": ("a mean field theory", ").chi"),
     "scaling": ("an analysis of scaling exponents", ", sgd).r"),
     "mup": ("a maximal update parametrisation", ", adam).lr(W)"),
+    "spectrum": ("a spectrum", ").moment(2)"),
     "kernel_limit": ("a kernel limit of training", ").kernel(x, x)"),
 }
 
@@ -291,9 +312,10 @@ def describe(value: Value) -> str:
             return f"a matrix of shape ({size_text(rows)}, {size_text(columns)})"
         case Family(name=name):
             return f"the family {name}[…]"
-        case Theory(kind=kind, function=function):
+        case Theory(kind=kind, subject=subject):
             what, example = _THEORIES[kind]
-            return f"{what} (ask for one of its numbers, as in {kind}({function.name}{example})"
+            name = subject.name if isinstance(subject, Function) else "A"
+            return f"{what} (ask for one of its numbers, as in {kind}({name}{example})"
         case Method(name=name):
             return f"the function .{name}(…)"
         case Alternatives(name=name, words=words):

@@ -17,6 +17,8 @@ from tpsym.program.calls import require_available
 from tpsym.program.elaborate import Model
 from tpsym.program.evaluate import evaluate
 from tpsym.program.values import (
+    AlgebraicEquation,
+    Endpoints,
     GaussianLaw,
     Kernel,
     Region,
@@ -26,8 +28,12 @@ from tpsym.program.values import (
     VectorValue,
     describe,
 )
+from tpsym.program.values import Function as FunctionValue
 from tpsym.results.answers import Answer, Notation, Recursion, needed
 from tpsym.results.closed import closed_form, facts
+from tpsym.results.exact_edgeworth import Stated
+from tpsym.results.exact_told import told as with_exact
+from tpsym.results.fresh_names import with_fresh_names
 from tpsym.results.inputs import default_inputs
 from tpsym.results.kernel_entries import tangent_entry
 from tpsym.results.long import short_steps, shortened
@@ -79,7 +85,8 @@ def _answer(model: Model, side: LimitQuestions, question: tree.Derive, told: set
     require_available(question.value, model.context.scope)
     side.telling = True
     try:
-        value = evaluate(model.context, question.value, model.context.scope)
+        scope = with_fresh_names(model.context, question.value, model.context.scope)
+        value = evaluate(model.context, question.value, scope)
     finally:
         side.telling = False
     if isinstance(value, Kernel):
@@ -93,13 +100,22 @@ def _answer(model: Model, side: LimitQuestions, question: tree.Derive, told: set
 
         yield from answers(side, value, text, question.span)
         return
+    if isinstance(value, Endpoints) or (isinstance(value, Theory) and value.kind == "spectrum"):
+        from tpsym.results.spectrum_answers import spectrum_answers
+
+        yield from spectrum_answers(side, value, text, question.span)
+        return
     if isinstance(value, Theory | Region):
         from tpsym.results.exponent_answers import exponent_answers
 
         yield from exponent_answers(side, value, text, question.span)
         return
+    if isinstance(value, Stated):
+        yield from value.content(text, question.span)
+        return
     left, right, note = _equation(side, value, text, question.value)
-    yield _build(model, side, text, left, right, question.span, told, note=note)
+    answer = _build(model, side, text, left, right, question.span, told, note=note)
+    yield with_exact(side.exacts, answer, side.limit.variables.latex)
 
 
 def _equation(side: LimitQuestions, value: Value, text: str, node: tree.Expr) -> tuple[Expr, Expr, str]:
@@ -114,6 +130,8 @@ def _equation(side: LimitQuestions, value: Value, text: str, node: tree.Expr) ->
                     fix=f"ask for its limit: lim({text})",
                 )
             return name, expr, ""
+        case AlgebraicEquation(polynomial=polynomial):
+            return polynomial, S.Zero, "; ".join(side.guesses)
         case GaussianLaw(mean=mean, variance=variance):
             return name, Normal(mean, variance), "a scalar of central-limit size: its limit is a Gaussian law"
         case VectorValue(expr=expr):
@@ -178,8 +196,9 @@ def _kernel_answers(
 def _theory_answers(
     side: LimitQuestions, value: Theory, text: str, span: Span, told: set[int]
 ) -> Iterable[Answer]:
-    found = theory(side, value.function, span)
-    digits = numbers(side, value.function, found)
+    assert isinstance(value.subject, FunctionValue)
+    found = theory(side, value.subject, span)
+    digits = numbers(side, value.subject, found)
     for statement in statements(found):
         number = digits.get(str(statement.left)) if not statement.right.is_Rational else None
         yield Answer(text, statement.left, statement.right, (), new_steps(side, told), span, note=statement.note,

@@ -16,6 +16,7 @@ from tpsym.program.calls import take
 from tpsym.program.evaluate import evaluate
 from tpsym.program.messages import wrong_arity
 from tpsym.program.scope import Context, Scope
+from tpsym.program.values import Function as Network
 from tpsym.program.values import GaussianLaw, Method, Scalar, Snapshot, Theory, Trajectory, Value, describe
 from tpsym.results.answers import Answer, needed
 from tpsym.results.inputs import default_inputs
@@ -210,7 +211,8 @@ def answers(side: LimitQuestions, value: Theory, text: str, span: Span) -> Itera
     kernel: KernelTraining = value.content()
     training = kernel.start.training
     inputs = default_inputs(side.context.scope)[:STATED]
-    points = tuple((name, output(side.context, value.function, (x,), span)) for name, x in inputs)
+    assert isinstance(value.subject, Network)
+    points = tuple((name, output(side.context, value.subject, (x,), span)) for name, x in inputs)
     board = Board(side, kernel, points, text, span, {}, set())
     yield from board.entries()
     plain_descent = not training.batches and training.optimizer.momentum == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
@@ -19,6 +20,7 @@ from tpsym.limit.scalars import (
     mean,
     scalar_limit,
 )
+from tpsym.matrices import Polynomial
 from tpsym.program.arithmetic import plain
 from tpsym.program.calls import take
 from tpsym.program.evaluate import evaluate, wrong_arity
@@ -39,6 +41,8 @@ from tpsym.program.values import (
     dot_symbol,
     hat_symbol,
 )
+from tpsym.results.exact import ExactMean, ask_exact
+from tpsym.results.exact_edgeworth import ask_edgeworth
 from tpsym.results.kernel_entries import nngp, ntk
 from tpsym.results.optimizer_values import KINDS, optimizer
 from tpsym.results.reasons import NoLimit, reasons, stand_in
@@ -87,6 +91,9 @@ class LimitQuestions:
     theorems: dict[Theorem, None] = field(default_factory=dict)
     theories: dict[Function, MeanField] = field(default_factory=dict)
     exponents: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+    spectra: dict[Polynomial, Any] = field(default_factory=dict)
+    guesses: dict[str, None] = field(default_factory=dict)
+    exacts: list[ExactMean] = field(default_factory=list)
     tangents: TangentLayers = field(init=False)
     recursions: Recursions = field(init=False)
 
@@ -106,6 +113,9 @@ class LimitQuestions:
             "scaling": self.scaling,
             "mup": self.mup,
             "kernel_limit": self.kernel_limit,
+            "exact": partial(ask_exact, self),
+            "edgeworth": partial(ask_edgeworth, self),
+            "spectrum": self.spectrum,
             **dict.fromkeys(KINDS, optimizer),
             "$kernel": self.kernel_entry,
             "$trained": ask_trained,
@@ -186,7 +196,9 @@ class LimitQuestions:
     def forget(self) -> None:
         """Begin a new question: nothing asked, nothing assumed."""
         self.asked.clear()
+        self.exacts.clear()
         self.limit.met.clear()
+        self.guesses.clear()
 
     # --- random variables --------------------------------------------------------------------------
 
@@ -293,6 +305,11 @@ class LimitQuestions:
         from tpsym.results.exponent_answers import ask_mup
 
         return ask_mup(self, node, scope)
+
+    def spectrum(self, context: Context, node: tree.Call, scope: Scope) -> Value:
+        from tpsym.results.spectra import ask_spectrum
+
+        return ask_spectrum(self, node, scope)
 
     # --- kernels -----------------------------------------------------------------------------------
 

@@ -17,7 +17,18 @@ from tpsym.program.calls import require_available
 from tpsym.program.elaborate import Model
 from tpsym.program.evaluate import assignments, compare_word, condition, evaluate
 from tpsym.program.scope import Context, Scope
-from tpsym.program.values import Condition, GaussianLaw, Scalar, Value, VectorValue, describe
+from tpsym.program.values import (
+    AlgebraicEquation,
+    Condition,
+    Endpoints,
+    GaussianLaw,
+    ListValue,
+    Scalar,
+    Value,
+    VectorValue,
+    describe,
+)
+from tpsym.results.fresh_names import with_fresh_names
 from tpsym.results.questions import LimitQuestions
 from tpsym.results.reasons import NoLimit
 from tpsym.syntax import tree
@@ -48,7 +59,8 @@ def cases(model: Model, side: LimitQuestions, claim: tree.Claim) -> Iterator[Cas
     require_available(claim, context.scope)
     if isinstance(node, tree.Compare) and len(node.ops) != 1:
         raise fail("bad-claim", "a claim compares two sides", node.span, fix="split the chain into several claims")
-    for scope in assignments(context, claim.clauses, context.scope, layers=True):
+    for around in assignments(context, claim.clauses, context.scope, layers=True):
+        scope = with_fresh_names(context, claim, around)
         inner, premises = where(context, claim.where, scope)
         names = [c.index.id for c in claim.clauses if scope_value(inner, c.index.id)]
         instance = ", ".join(f"{n} = {value.expr}" for n in names if isinstance(value := inner.find(n), Scalar))
@@ -73,8 +85,18 @@ def stated(context: Context, node: tree.Expr, scope: Scope, premises: Premises, 
         tolerance = number(context, error, right_node.error)
         right_node = right_node.value
     right = evaluate(context, right_node, scope)
-    return Case(node.ops[0], plain(context, left, node.operands[0].span), plain(context, right, right_node.span),
+    places = (node.operands[0].span, right_node.span)
+    return Case(node.ops[0], comparable(context, left, right, places[0]), comparable(context, right, left, places[1]),
                 tolerance, premises, instance, node.span)
+
+
+def comparable(context: Context, value: Value, other: Value, span: Span) -> Value:
+    """A side of a comparison; what a law says of its support is compared as a list, an equation as a polynomial."""
+    if isinstance(value, Endpoints | AlgebraicEquation):
+        return value
+    if isinstance(value, ListValue) and isinstance(other, Endpoints):
+        return value
+    return plain(context, value, span)
 
 
 OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}

@@ -15,8 +15,10 @@ from tpsym.program.elaborate import Model, elaborate
 from tpsym.program.evaluate import evaluate
 from tpsym.program.messages import unknown_name
 from tpsym.program.values import (
+    AlgebraicEquation,
     Condition,
     Data,
+    Endpoints,
     Family,
     Finite,
     Function,
@@ -33,6 +35,8 @@ from tpsym.program.values import (
     VectorValue,
     describe,
 )
+from tpsym.results.exact_edgeworth import Stated
+from tpsym.results.fresh_names import with_fresh_names
 from tpsym.results.inputs import default_inputs
 from tpsym.results.questions import LimitQuestions, questions
 from tpsym.results.trained import training_of
@@ -40,6 +44,7 @@ from tpsym.syntax import tree
 from tpsym.syntax.format import format_expression
 from tpsym.verify.cases import Case, cases, parts
 from tpsym.verify.premises import assumption, on_parameters
+from tpsym.verify.spectral import check_spectral
 
 
 def check(file: tree.File, overrides: Mapping[str, Value]) -> tuple[Diagnostic, ...]:
@@ -84,7 +89,8 @@ def ask(model: Model, side: LimitQuestions, statement: tree.Statement) -> None:
             check_assumption(model, statement)
         case tree.Derive():
             require_available(statement.value, scope)
-            check_answer(model, side, evaluate(context, statement.value, scope), statement.value)
+            inner = with_fresh_names(context, statement.value, scope)
+            check_answer(model, side, evaluate(context, statement.value, inner), statement.value)
         case tree.Claim():
             check_claim(model, side, statement)
         case tree.Let() if not statement.parameters and not statement.target.indices:
@@ -110,7 +116,7 @@ def check_answer(model: Model, side: LimitQuestions, value: Value, node: tree.Ex
             check_limit(model, value, node.span, f"lim({text})")
             if expr in (sp.S.NaN, sp.S.ComplexInfinity):
                 raise fail("undefined-value", "this has no value", node.span)
-        case GaussianLaw() | VectorValue() | Theory() | Region():
+        case GaussianLaw() | VectorValue() | Theory() | Region() | Endpoints() | AlgebraicEquation() | Stated():
             pass
         case _:
             what = f"cannot derive {describe(value)}"
@@ -199,6 +205,8 @@ def check_conditions(model: Model, case: Case, node: tree.Expr) -> None:
 def check_sides(model: Model, case: Case, nodes: tuple[tree.Expr, tree.Expr]) -> None:
     """The two sides can be compared."""
     sides = (case.left, case.right)
+    if check_spectral(model.context, case, nodes):
+        return
     for value, node in zip(sides, nodes, strict=True):
         assert value is not None
         if isinstance(value, Scalar):

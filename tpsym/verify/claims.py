@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -21,11 +21,13 @@ from tpsym.syntax import tree
 from tpsym.syntax.format import format_expression
 from tpsym.verify.cases import Case, cases, comparisons, parts
 from tpsym.verify.conditions import by_linear_arithmetic, sampled
-from tpsym.verify.decide import Verdict, decide
+from tpsym.verify.decide import EVERYWHERE, Verdict, decide
 from tpsym.verify.equations import Equation, equation
 from tpsym.verify.layers import forms, is_layered
 from tpsym.verify.linear import comparison, decide_linear, is_piecewise
 from tpsym.verify.premises import assumption
+from tpsym.verify.settle import settled
+from tpsym.verify.spectral import Lengths, is_spectral, spectral_parts
 
 RANK = {"proved": 0, "checked": 1, "undecided": 2, "refuted": 3}
 SECONDS = 20.0
@@ -78,11 +80,21 @@ def verdict_on(
         return replace(blank, detail=error.diagnostics[0].message)
     if worst is None:
         return blank
+    worst = hedged(worst, "; ".join(side.guesses))
     if worst.verdict in ("refuted", "undecided"):
         return worst
     notes = [f"{members} members"] if members > 1 and worst.verdict == "proved" else [worst.detail]
     notes += [f"where {variance} > 0".replace("**", "^") for variance in side.conditions()]
     return replace(worst, instance="" if members > 1 else worst.instance, detail="; ".join(n for n in notes if n))
+
+
+def hedged(found: ClaimResult, guess: str) -> ClaimResult:
+    """A verdict that rests on something that was not proved: it proves nothing and refutes nothing."""
+    if not guess or found.verdict not in ("proved", "refuted"):
+        return found
+    detail = "; ".join(part for part in (found.detail, guess) if part)
+    verdict = "checked" if found.verdict == "proved" else "undecided"
+    return replace(found, verdict=verdict, detail=detail)  # type: ignore[arg-type]
 
 
 def sides(claim: tree.Claim) -> tuple[str, tree.Expr, tree.Expr | None]:
@@ -99,7 +111,8 @@ def compared(case: Case, eq: Equation, seconds: float) -> Verdict:
         claim = comparison(case.relation, (eq.left, eq.right), eq.domain, eq.definitions)
         if claim is not None:
             return decide_linear(claim, eq.domain, eq.definitions)
-    return decide(eq.left, case.relation, eq.right, domain=eq.domain, definitions=eq.definitions,
+    left, right = settled((eq.left, eq.right), eq.domain.relations)
+    return decide(left, case.relation, right, domain=eq.domain, definitions=eq.definitions,
                   tolerance=case.tolerance, seconds=seconds)
 
 
@@ -110,12 +123,7 @@ def judged(
     if isinstance(case.left, Condition):
         return conditions_judged(side, case, blank, assumptions, seconds)
     worst: ClaimResult | None = None
-    for pair in comparisons(side, case):
-        if is_layered(side, pair):
-            eq, verdict = for_every_layer(side, case, pair, assumptions, seconds)
-        else:
-            eq = equation(side, case, pair, side.limit.definitions, assumptions)
-            verdict = compared(case, eq, seconds)
+    for eq, verdict in outcomes(side, case, assumptions, seconds):
         if worst is None or RANK[verdict.kind] > RANK[worst.verdict]:
             worst = replace(
                 blank, instance=case.instance, verdict=verdict.kind, method=verdict.method, detail=verdict.detail,
@@ -124,6 +132,41 @@ def judged(
             )
     assert worst is not None
     return worst
+
+
+def outcomes(
+    side: LimitQuestions, case: Case, assumptions: tuple[sp.Basic, ...], seconds: float
+) -> Iterator[tuple[Equation, Verdict]]:
+    """The comparisons that a member comes to, with their verdicts."""
+    if is_spectral(case):
+        yield from about_laws(side, case, assumptions, seconds)
+        return
+    for pair in comparisons(side, case):
+        if is_layered(side, pair):
+            yield for_every_layer(side, case, pair, assumptions, seconds)
+        else:
+            eq = equation(side, case, pair, side.limit.definitions, assumptions)
+            yield eq, compared(case, eq, seconds)
+
+
+def about_laws(
+    side: LimitQuestions, case: Case, assumptions: tuple[sp.Basic, ...], seconds: float
+) -> Iterator[tuple[Equation, Verdict]]:
+    """The comparisons behind a claim about the support of a law or the equation of its Cauchy transform."""
+    found = spectral_parts(side, case, assumptions)
+    if isinstance(found, Lengths):
+        yield Equation(sp.Tuple(*found.left), sp.Tuple(*found.right), {}, EVERYWHERE), found.verdict
+        return
+    for what, left, right in found.pairs:
+        eq = equation(side, case, (left, right), side.limit.definitions, assumptions)
+        verdict = compared(case, eq, seconds)
+        detail = "; ".join(part for part in (what, verdict.detail) if part)
+        yield eq, verdict if verdict.kind == "proved" else replace(verdict, detail=detail)
+    for expr in found.nonzero:
+        other = replace(case, relation="!=")
+        eq = equation(side, other, (expr, sp.S.Zero), side.limit.definitions, assumptions)
+        verdict = compared(other, eq, seconds)
+        yield eq, verdict if verdict.kind == "proved" else replace(verdict, detail="a common factor that may vanish")
 
 
 def conditions_judged(
