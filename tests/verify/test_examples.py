@@ -40,7 +40,7 @@ def of_kind(claims: dict[str, ClaimResult], kind: str) -> set[str]:
 
 
 NUMERIC = {"01": {"a number"}, "03": {"three ReLUs"}} | {key: set[str]() for key in (
-    "02", "04", "05", "06", "09", "10", "11", "14")}
+    "02", "04", "05", "06", "09", "10", "11", "12", "14")}
 
 
 @pytest.mark.parametrize("name", sorted(NUMERIC))
@@ -59,14 +59,6 @@ def test_a_symbolic_layer_is_proved_by_the_recursion() -> None:
     claims = verdicts("02")
     for label in ("arc-cosine kernel", "diagonal", "tangent kernel"):
         assert claims[label].detail.startswith("for every layer, by the recursion over layers")
-
-
-def test_what_is_not_available_says_so() -> None:
-    claims = verdicts("12")
-    assert of_kind(claims, "proved") == {"LLN", "CLT variance", "CLT eighth"}
-    for label in ("second", "third", "fourth"):
-        assert claims[label].verdict == "undecided"
-        assert "not available yet" in claims[label].detail
 
 
 # --- wrong claims -------------------------------------------------------------------------------------

@@ -111,7 +111,7 @@ class Contraction:
             for normal, count in self._contractions(state, min(counts, key=lambda m: (counts[m], m))).items():
                 for key, p in self._scaled(normal, self.sizes.one * count).items():
                     total[key] = total[key] + p if key in total else p
-        check_states(len(self._known))
+        check_states(len(self._known), weight=10)
         self._known[state] = total
         return total
 

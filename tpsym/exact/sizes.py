@@ -14,17 +14,17 @@ Poly = Any
 
 
 MAX_STATES = 300_000
-"""Products of traces, or pieces of a graph, that one computation may remember."""
+"""Products of traces that one computation may remember."""
 
 
 class TooLargeError(ValueError):
     """A computation that would take too long."""
 
 
-def check_states(count: int) -> None:
-    """Raises TooLargeError."""
-    if count > MAX_STATES:
-        raise TooLargeError(f"more than {MAX_STATES} products of traces have to be computed on the way")
+def check_states(count: int, *, weight: int = 1) -> None:
+    """Raises TooLargeError; ``weight`` is how much more than a product of traces one state costs."""
+    if count * weight > MAX_STATES:
+        raise TooLargeError(f"more than {MAX_STATES // weight} expectations have to be computed on the way")
 
 
 class Sizes:

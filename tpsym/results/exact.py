@@ -17,7 +17,7 @@ from tpsym.program.known_functions import SIGNATURES
 from tpsym.program.messages import no_named_arguments, wrong_arity
 from tpsym.program.names import limit_question
 from tpsym.program.scope import Context, Scope
-from tpsym.program.values import Scalar, Value, VectorValue, describe
+from tpsym.program.values import Operator, Scalar, Value, VectorValue, describe
 from tpsym.results.exact_graphs import graph_of
 from tpsym.results.exact_means import CoordinateMeans, scalar_mean
 from tpsym.results.exact_parts import Terms
@@ -47,7 +47,9 @@ def ask_exact(side: LimitQuestions, context: Context, node: tree.Call, scope: Sc
     body = question_body(context, node)
     value = plain(context, evaluate(context, body, scope), body.span)
     if not isinstance(value, Scalar | VectorValue):
-        raise fail("vector-expected", f"E[…] needs a vector or a number, this is {describe(value)}", body.span)
+        fix = "tr(A) is the trace of a matrix" if isinstance(value, Operator) else None
+        what = f"E[…] needs a vector or a number, this is {describe(value)}"
+        raise fail("vector-expected", what, body.span, fix=fix)
     expansion, terms = expanded(context, value, body.span)
     if side.dry:
         return Scalar(stand_in(value.expr))
@@ -75,7 +77,7 @@ def question_body(context: Context, node: tree.Call) -> tree.Expr:
     if not isinstance(argument, tree.Expectation):
         text = format_expression(argument)
         raise fail("expectation-expected", f"exact needs an expectation, {text} is none", argument.span,
-                   expected=SIGNATURES["exact"], fix=f"exact(E[{text}])")
+                   expected=SIGNATURES["exact"], fix=None if isinstance(argument, tree.Number) else f"exact(E[{text}])")
     return argument.body
 
 

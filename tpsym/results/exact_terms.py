@@ -33,6 +33,9 @@ from tpsym.program.values import Operator
 from tpsym.program.words import written_out
 from tpsym.results.exact_parts import Branch, Closed, Cycle, Key, Local, Part, Terms
 
+PROBES = ("probe(", "probe of gradients")
+"""How vectors are named that stand for a direction and not for an array of the file."""
+
 MAX_TERMS = 20_000
 """Terms of a polynomial that are still expanded."""
 
@@ -156,7 +159,7 @@ class Expansion:
         instruction = builder[node]
         if node in builder.layered:
             raise self._not_known("an array of a symbolic layer")
-        if isinstance(instruction, Vector) and instruction.name.startswith("probe"):
+        if isinstance(instruction, Vector) and instruction.name.startswith(PROBES):
             raise self._not_known("this number of the program, a mean along a random direction,")
 
     def _not_known(self, what: str) -> TpError:
