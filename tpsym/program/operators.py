@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sympy as sp
 from sympy import Expr, S
 
 from tpsym.errors import Span, TpError, fail
@@ -164,7 +165,8 @@ def trace(context: Context, a: Operator, span: Span) -> Expr:
     if rest == 0:
         return S.Zero
     node = context.builder.moment(rest, context.nodes, a.rows, span=span)
-    context.traces[node] = scale(a, 1 / constant)
+    terms = tuple((c / constant if constant.is_number else sp.cancel(c / constant), word) for c, word in a.terms)
+    context.traces[node] = Operator(terms, a.rows, a.columns)
     return constant * context.symbol(node)
 
 

@@ -55,7 +55,32 @@ def ask_exact(side: LimitQuestions, context: Context, node: tree.Call, scope: Sc
         return Scalar(stand_in(value.expr))
     found = exact_mean(expansion, terms, format_expression(body))
     side.exacts.append(found)
+    _log(side, value, found)
     return Scalar(found.value)
+
+
+def _log(side: LimitQuestions, value: Scalar | VectorValue, found: ExactMean) -> None:
+    """The same expectation for a run at finite width, where it has a limit and is linear in traces.
+
+    A run measures a trace along a random direction, so that its square is not that of the trace.
+    """
+    context = side.context
+    limit = limit_of(found.value, context.n)
+    asked = {context.nodes[s]: s for s in value.expr.free_symbols if s in context.nodes}
+    traced = [asked.get(k) for k in context.builder.program().ancestors(asked) if k in context.traces]
+    linear = None not in traced and (not traced or bool(sp.Poly(value.expr, *traced).total_degree() <= 1))
+    if limit is not None and linear:
+        dimension = value.dimension if isinstance(value, VectorValue) else None
+        side.log_quantity(found.span, "mean", ((value.expr, dimension),), limit, name=f"E[{found.text}]")
+
+
+def limit_of(value: Expr, n: Symbol) -> Expr | None:
+    """The limit of a sum of powers of n, ``None`` where it grows."""
+    parts = [term.as_independent(n, as_Add=False) for term in sp.Add.make_args(sp.expand(value))]
+    powers = [sp.log(power).expand(force=True) / sp.log(n) for _, power in parts]
+    if any(not p.is_nonpositive for p in powers):
+        return None
+    return sp.Add(S.Zero, *(c for (c, _), p in zip(parts, powers, strict=True) if p == 0))
 
 
 def question_body(context: Context, node: tree.Call) -> tree.Expr:

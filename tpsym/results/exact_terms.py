@@ -305,8 +305,9 @@ def matrices_alone(context: Context, nodes: Iterable[int]) -> frozenset[int]:
         if node in context.traces:
             letters = [x for _, word in context.traces[node].terms for x in word]
             found |= {x.node for x in letters if isinstance(x, MatrixLetter)}
-            diagonals = [x.expr for x in letters if isinstance(x, DiagonalLetter)]
-            todo += [context.nodes[s] for e in diagonals for s in e.free_symbols if s in context.nodes]
+            inner = [x.expr for x in letters if isinstance(x, DiagonalLetter)]
+            inner += [c for c, _ in context.traces[node].terms]
+            todo += [context.nodes[s] for e in inner for s in e.free_symbols if s in context.nodes]
             continue
         instruction = context.builder[node]
         if isinstance(instruction, MatMul):
