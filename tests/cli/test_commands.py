@@ -144,12 +144,13 @@ def test_derive_writes_whole_files_or_none(run: Run, monkeypatch: pytest.MonkeyP
 
 
 def test_derive_says_what_is_not_available_after_the_rest(run: Run) -> None:
-    Path("some.tp").write_text(CLAIMS + "random A: (n, n) ~ N(0, 1/n)\nderive spectrum(A)\n", encoding="utf-8")
+    layer = "dim d\ninput x: (d)\nrandom A: (n, d) ~ N(0, 1/d)\nderive lim(mean(A @ x + (A @ A.T) @ u))\n"
+    Path("some.tp").write_text(CLAIMS + layer, encoding="utf-8")
     result = run("derive", "some.tp")
     assert result.exit_code == 2
     assert "E[u^2]" in result.stdout
     assert result.stderr.count("error: ") == 1
-    assert "some.tp:6:8: error: the spectrum of a matrix is not available yet [not-available]" in result.stderr
+    assert "some.tp:8:30: error: the transpose of an input layer is not available yet [not-available]" in result.stderr
 
 
 def test_a_symbolic_depth_and_a_number_for_it(run: Run) -> None:

@@ -12,6 +12,7 @@ from tpsym.program.messages import written
 from tpsym.program.operators import add, apply, as_vector, compose, same_size, scale, shape_error
 from tpsym.program.scope import Context
 from tpsym.program.values import (
+    AlgebraicEquation,
     Condition,
     Data,
     Family,
@@ -69,6 +70,8 @@ def _missing(value: Value) -> str | None:
             return f"write {signature(definition)}"
         case Member(function=function, name=name):
             return f"call it: {function.name}.{name}(x)"
+        case AlgebraicEquation(unknowns=unknowns):
+            return f"compare it whole with a polynomial in {unknowns[0]} and {unknowns[1]}"
         case Condition():
             return "if(condition, a, b) makes a value of a condition"
     return None

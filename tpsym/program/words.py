@@ -17,8 +17,11 @@ def collected(terms: Iterable[tuple[Expr, Word]]) -> Terms:
     ``c·aWb + c·aWᵀb = c·a(W + Wᵀ)b`` and ``c·a(W + Wᵀ)b - c·aWb = c·aWᵀb``, so that a power of a symmetrised
     matrix is one word.
     """
+    pairs = list(terms)
+    if len(pairs) == 1:
+        return tuple(pair for pair in pairs if pair[0] != 0)  # long words are not hashed needlessly
     found: dict[Word, Expr] = {}
-    for coefficient, word in terms:
+    for coefficient, word in pairs:
         found[word] = found.get(word, S.Zero) + coefficient
     # an insertion-ordered set: the result depends on the order of the terms only
     todo = dict.fromkeys(found) if len(found) > 1 else {}

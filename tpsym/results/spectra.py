@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 from sympy import Expr, Symbol
@@ -23,6 +23,7 @@ from tpsym.results.spectral_moments import finite_moment
 from tpsym.syntax import tree
 
 if TYPE_CHECKING:
+    from tpsym.freeprob.spectrum import Spectrum
     from tpsym.results.questions import LimitQuestions
 
 Cases = Sequence[tuple[Any, Any]]
@@ -41,31 +42,6 @@ FREE = ("equation", *AT_POINT)
 FROM_MOMENTS = ("moment", "free_cumulant", "finite_n")
 """Attributes that do not rest on the algebraic equation."""
 MAX_ORDER = 400
-
-
-class Curve(Protocol):
-    """The algebraic equation ``polynomial(g, z) = 0`` of ``g = lim tr (z - A)^{-1}``."""
-
-    polynomial: Expr
-    g: Symbol
-    z: Symbol
-    certified: bool
-    method: str
-
-
-class Spectrum(Protocol):
-    """What is asked of the limiting law of the eigenvalues; each may raise ``Unavailable``."""
-
-    @property
-    def curve(self) -> Curve: ...
-    def moment(self, k: int) -> Expr: ...
-    def free_cumulant(self, k: int) -> Expr: ...
-    def support(self) -> Cases: ...
-    def atom(self, t: Expr) -> Cases: ...
-    def density(self, t: Expr) -> Expr: ...
-    def edge_exponents(self) -> Cases: ...
-    def r_transform(self, w: Expr) -> Expr: ...
-    def s_transform(self, w: Expr) -> Expr: ...
 
 
 class known:
@@ -122,8 +98,7 @@ def engine(polynomial: Polynomial, mean: Callable[[Expr], Expr]) -> Spectrum:
     """The law of a polynomial in Gaussian and diagonal matrices."""
     from tpsym.freeprob.spectrum import spectrum
 
-    found: Spectrum = spectrum(polynomial, mean=mean)
-    return found
+    return spectrum(polynomial, mean=mean)
 
 
 # --- attributes ----------------------------------------------------------------------------------------

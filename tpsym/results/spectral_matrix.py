@@ -9,11 +9,12 @@ import sympy as sp
 from sympy import Expr
 
 from tpsym.errors import Span, TpError, fail
+from tpsym.gauss import E
 from tpsym.limit.hypotheses import Theorem
 from tpsym.limit.scalars import scalar_limit
 from tpsym.matrices import Diagonal, Factor, Polynomial, Word, polynomial
 from tpsym.program.instructions import Dimension, State
-from tpsym.program.letters import ColumnLetter, InputLetter, MatrixLetter, RowLetter
+from tpsym.program.letters import ColumnLetter, InputLetter, RowLetter
 from tpsym.program.operators import same_size
 from tpsym.program.scope import power_of
 from tpsym.program.values import Data, Family, Function, Operator, Scalar, Value, VectorValue, describe
@@ -72,9 +73,10 @@ def no_matrix(value: Value, place: tree.Expr) -> TpError:
 def not_square(value: Operator, place: tree.Expr) -> TpError:
     """The error for a matrix between two sizes."""
     text = format_expression(place)
-    inner = f"({text})" if not isinstance(place, tree.Name | tree.Index) else text
+    short = text if len(text) <= MAX_TEXT else "…"
+    a, named = (text, "") if isinstance(place, tree.Name | tree.Index) else ("M", f"with M = {short}, ")
     letters = {type(x) for _, word in value.terms for x in word}
-    fix = f"the squared singular values of {text} are spectrum({inner} @ {inner}.T)"
+    fix = f"{named}spectrum({a} @ {a}.T) are its squared singular values"
     if letters & {InputLetter, RowLetter, ColumnLetter} or not isinstance(value.rows, Dimension):
         fix = "its rank is finite, and so is the number of its singular values"
     return fail("not-square", f"spectrum needs a square matrix, this is {describe(value)}", place.span, fix=fix)
@@ -83,12 +85,10 @@ def not_square(value: Operator, place: tree.Expr) -> TpError:
 def not_symmetric(value: Operator, place: tree.Expr) -> TpError:
     """The error for a square matrix that is not its transpose."""
     text = format_expression(place)
-    simple = isinstance(place, tree.Name | tree.Index)
-    a = text if simple else f"({text})" if len(text) <= MAX_TEXT else "A"
-    what = f"spectrum needs a symmetric matrix, and {text if len(text) <= MAX_TEXT else 'this'} is not its transpose"
-    fix = f"its squared singular values are spectrum({a}.T @ {a})"
-    if any(len(word) != 1 or not isinstance(word[0], MatrixLetter) for _, word in value.terms):
-        fix += f"; the symmetric part is ({a} + {a}.T)/2"
+    short = text if len(text) <= MAX_TEXT else "…"
+    what = f"spectrum needs a symmetric matrix, and {short if short == text else 'this'} is not its transpose"
+    a, named = (text, "") if isinstance(place, tree.Name | tree.Index) else ("M", f"with M = {short}, ")
+    fix = f"{named}spectrum({a}.T @ {a}) are its squared singular values, ({a} + {a}.T)/2 its symmetric part"
     return fail("not-symmetric", what, place.span, fix=fix)
 
 
@@ -141,7 +141,9 @@ def limiting(side: LimitQuestions, found: Polynomial, span: Span) -> tuple[Polyn
 
     def mean(expr: Expr) -> Expr:
         with reasons(span):
-            return side.limit.mean(side.limit.series(expr)).limit()
+            value = side.limit.mean(side.limit.series(expr)).limit()
+        full = side.limit.written_out(value)
+        return value if full.has(E) else full
 
     return polynomial(terms, found.rows, found.columns), mean
 

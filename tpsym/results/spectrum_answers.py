@@ -10,9 +10,10 @@ from sympy import Expr, S, Symbol
 from tpsym.errors import Span
 from tpsym.program.values import Endpoints, Theory
 from tpsym.results.answers import Answer
-from tpsym.results.spectra import Spectrum, attribute, by_condition, cases
+from tpsym.results.spectra import attribute, by_condition, cases
 
 if TYPE_CHECKING:
+    from tpsym.freeprob.spectrum import Spectrum
     from tpsym.results.questions import LimitQuestions
 
 MOMENTS = 4
@@ -27,22 +28,22 @@ def spectrum_answers(side: LimitQuestions, value: Theory | Endpoints, text: str,
         NoLimit: the law is not known.
     """
     if isinstance(value, Endpoints):
-        yield from _endpoints(side, value, text.removesuffix(".support"), span)
+        yield from _endpoints(side, value, text, text.removesuffix(".support"), span)
         return
     law: Spectrum = value.content()
     equation: Expr = attribute(side, law, "equation", (G, Z), span)
-    note = "; ".join(("G(z) = lim tr (z - A)^(-1)", *side.guesses))
+    note = "; ".join(("G(z) = lim tr 1/(z - A)", *side.guesses))
     yield Answer(text, equation, S.Zero, (), (), span, note=note)
-    yield from _endpoints(side, Endpoints(cases(attribute(side, law, "support", (), span))), text, span)
+    yield from _endpoints(side, Endpoints(cases(attribute(side, law, "support", (), span))), text, text, span)
     for k in range(1, MOMENTS + 1):
         yield _stated(text, f"{text}.moment({k})", attribute(side, law, "moment", (k,), span), span, "")
 
 
-def _endpoints(side: LimitQuestions, found: Endpoints, text: str, span: Span) -> Iterator[Answer]:
+def _endpoints(side: LimitQuestions, found: Endpoints, text: str, law: str, span: Span) -> Iterator[Answer]:
     longest = max((len(values) for _, values in found.cases), default=0)
     for k in range(longest):
         value = by_condition([(c, values[k]) for c, values in found.cases if len(values) > k])
-        yield _stated(text, f"{text}.edge({k + 1})", value, span, "; ".join(side.guesses))
+        yield _stated(text, f"{law}.edge({k + 1})", value, span, "; ".join(side.guesses))
 
 
 def _stated(text: str, name: str, value: Expr, span: Span, note: str) -> Answer:

@@ -27,6 +27,7 @@ from tpsym.program.values import (
     ListValue,
     Macro,
     Member,
+    Method,
     Region,
     Scalar,
     Theory,
@@ -136,6 +137,8 @@ def likely(value: Value, text: str) -> str | None:
             return f"derive Z({name}[{', '.join(map(str, next(iter(members), ())))}])"
         case Condition():
             return f'state it as a claim: claim "…": {text}'
+        case Method(name=name):
+            return f"call it: {text}({'G, z' if name == 'equation' else '…'})"
         case Data():
             return "data is given; derive a limit of the program"
         case ListValue():

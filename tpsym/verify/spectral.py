@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import sympy as sp
 from sympy import Expr, S, Symbol
+from sympy.core.relational import Relational
 
 from tpsym.errors import Span, fail
 from tpsym.program.arithmetic import plain
+from tpsym.program.messages import written
 from tpsym.program.scope import Context
 from tpsym.program.values import AlgebraicEquation, Endpoints, ListValue, Scalar, Value, describe
 from tpsym.results.questions import LimitQuestions
@@ -98,7 +100,7 @@ def _one(
     left = [(c, values) for c, values in left if known.implied(c) is not False]
     lengths = {len(values) for _, values in left}
     if len(lengths) > 1:
-        texts = "; ".join(f"{len(values)} where {c}" for c, values in left)
+        texts = "; ".join(f"{len(values)} where {condition_text(c)}" for c, values in left)
         raise NoLimit(f"the number of endpoints depends on the parameters ({texts}): state the case with `where`", span)
     if not left:
         raise NoLimit("the support is not known under these premises", span)
@@ -106,6 +108,15 @@ def _one(
         return left[0][1]
     (length,) = lengths
     return tuple(sp.Piecewise(*((values[i], c) for c, values in left)) for i in range(length))
+
+
+def condition_text(condition: sp.Basic) -> str:
+    """A condition as it is written in a ``where``."""
+    if isinstance(condition, sp.And | sp.Or):
+        return f" {'and' if isinstance(condition, sp.And) else 'or'} ".join(map(condition_text, condition.args))
+    if isinstance(condition, Relational):
+        return f"{written(condition.lhs)} {condition.rel_op} {written(condition.rhs)}"
+    return written(condition)
 
 
 # --- equations -----------------------------------------------------------------------------------------
@@ -120,7 +131,7 @@ def _equations(side: LimitQuestions, case: Case, assumptions: tuple[sp.Basic, ..
     p, q = (_coefficients(v, unknowns, case.span) for v in (left, right))
     every = [*p.values(), *q.values()]
     definitions, domain = surroundings(side, case, every, side.limit.definitions, assumptions)
-    given = dict(case.premises.substitution)
+    given, known_facts = dict(case.premises.substitution), facts(domain.conditions)
     p, q = ({m: c.xreplace(given) for m, c in part.items()} for part in (p, q))
 
     def monomial(m: tuple[int, int]) -> str:
@@ -133,7 +144,7 @@ def _equations(side: LimitQuestions, case: Case, assumptions: tuple[sp.Basic, ..
         if c is None or c == 0:
             return False
         found = signs(c, definitions=definitions, relations=domain.relations)
-        return decided("!=", found) is True
+        return decided("!=", found) is True or known_facts.implied(sp.Ne(c, 0)) is True
 
     order = sorted(p.keys() & q.keys(), key=lambda m: (not p[m].is_number, not q[m].is_number, sum(m), m))
     chosen = next((m for m in order if certain(p[m]) and certain(q[m])), None)
