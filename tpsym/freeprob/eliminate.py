@@ -7,6 +7,7 @@ the result is proved, and irreducible.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,8 +20,10 @@ from tpsym.freeprob.system import PRIME, H, System, T, residue
 
 ORDERS = (24, 96, 320)
 MAX_DEGREE = 60
-MAX_TERMS = 60_000
+MAX_TERMS = 200_000
 """Bounds on a resultant that is still tried."""
+SECONDS = 20.0
+"""What elimination may take before the next resultant is not begun."""
 
 
 @dataclass(slots=True)
@@ -81,7 +84,7 @@ def eliminated(system: System) -> Any:
     Raises:
         Unavailable: the resultants grow too large.
     """
-    evaluator = Evaluator(system)
+    evaluator, deadline = Evaluator(system), time.monotonic() + SECONDS
     unknowns, polynomials = _reduced(system, evaluator)
     found = _distinct(evaluator.factor(p) for p in polynomials if not p.is_zero())
     left = [u for u in unknowns if u != H]
@@ -95,13 +98,13 @@ def eliminated(system: System) -> Any:
         left.remove(u)
         others = [p for p in found if p is not pivot and _degree(p, u, system) > 0]
         kept = [p for p in found if _degree(p, u, system) == 0]
-        found = _distinct([*kept, *(_eliminate(pivot, p, u, evaluator) for p in others)])
+        found = _distinct([*kept, *(_eliminate(pivot, p, u, evaluator, deadline) for p in others)])
 
 
-def _eliminate(pivot: Any, other: Any, u: Symbol, evaluator: Evaluator) -> Any:
+def _eliminate(pivot: Any, other: Any, u: Symbol, evaluator: Evaluator, deadline: float) -> Any:
     system = evaluator.system
     a, b = _degree(pivot, u, system), _degree(other, u, system)
-    if a * b > MAX_DEGREE or len(pivot) * len(other) > MAX_TERMS:
+    if a * b > MAX_DEGREE or len(pivot) * len(other) > MAX_TERMS or time.monotonic() > deadline:
         raise Unavailable("the resultants that lead to the equation grow too large")
     return evaluator.factor(pivot.resultant(other, system.ring.atoms.index(u)))
 

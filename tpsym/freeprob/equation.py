@@ -7,11 +7,12 @@ from dataclasses import replace
 import sympy as sp
 from sympy import Expr, Poly, Symbol
 
-from tpsym.freeprob.curve import Curve, CurveError, satisfied
+from tpsym.freeprob.curve import Curve, CurveError, from_flint, satisfied, to_flint
 from tpsym.freeprob.eliminate import eliminated
 from tpsym.freeprob.failures import Unavailable
 from tpsym.freeprob.guess import guessed
 from tpsym.freeprob.moments import Moments
+from tpsym.freeprob.normalise import Series
 from tpsym.freeprob.system import H, T, system
 
 G, Z = Symbol("G"), Symbol("z")
@@ -50,11 +51,12 @@ def irreducible(polynomial: Expr) -> tuple[Expr, ...]:
     """
     polynomial = sp.expand(polynomial)
     free = sorted(polynomial.free_symbols - {G, Z}, key=str)
-    poly = Poly(polynomial, G, Z, *free)
+    generators = (G, Z, *free)
+    poly = Poly(polynomial, *generators)
     if not poly.domain.is_ZZ and not poly.domain.is_QQ:
-        content, primitive = Poly(polynomial, G, Z, domain="EX").terms_gcd()
-        return (primitive.as_expr() if content else polynomial,)
-    return tuple(f.as_expr() for f, _ in poly.factor_list()[1] if f.has(G))
+        return (Poly(polynomial, G, Z, domain="EX").terms_gcd()[1].as_expr(),)
+    factors = (f for f, _ in to_flint(polynomial, generators).factor()[1] if f.degrees()[0] > 0)
+    return tuple(from_flint(f, generators) for f in factors)
 
 
 def signed(polynomial: Expr) -> Expr:
@@ -64,7 +66,7 @@ def signed(polynomial: Expr) -> Expr:
     return sp.expand(-polynomial) if last.could_extract_minus_sign() else polynomial
 
 
-def transported(curve: Curve, scale: Expr, shift: Expr, moments: Moments) -> Curve:
+def transported(curve: Curve, scale: Expr, shift: Expr, moments: Series) -> Curve:
     """The equation of ``scale · A' + shift``: G(z) = G'((z − shift)/scale)/scale."""
     if scale == 1 and shift == 0:
         return curve

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
-from flint import fmpq, fmpq_mat, fmpq_poly, nmod_mat
+from flint import fmpq, fmpq_mat, fmpq_poly, nmod_mat, nmod_poly
 from sympy import Expr, Integer, Rational
 
 from tpsym.freeprob.failures import Unavailable
@@ -13,7 +13,8 @@ from tpsym.freeprob.moments import Moments
 from tpsym.freeprob.system import PRIME, H, System, T
 
 SURPLUS = 20
-MOST_UNKNOWNS = 120
+MOST_UNKNOWNS = 80
+MOST_DEGREE = 39
 MOST_TO_PROVE = 1500
 """Coefficients of the series that are computed to prove a guess."""
 
@@ -30,10 +31,11 @@ def guessed(moments: Moments, system: System, reason: Unavailable) -> tuple[Expr
     """
     if system.residues:
         raise Unavailable(f"{reason.reason}; an equation can be guessed where parameters have values")
-    modular = [int(c) for c in system.unknowns[H](MOST_UNKNOWNS + SURPLUS)]
+    modular = _powers(nmod_poly([int(c) for c in system.unknowns[H](MOST_UNKNOWNS + SURPLUS)], PRIME))
     for degree, height in _shapes():
         count = (degree + 1) * (height + 1)
-        if nmod_mat(*_matrix_shape(count), _rows(modular, degree, height, count + SURPLUS), PRIME).rank() == count:
+        rows = _rows(modular, degree, height, count + SURPLUS)
+        if nmod_mat(count + SURPLUS, count, rows, PRIME).rank() == count:
             continue
         series = _exact(moments, count + SURPLUS)
         found = _solution(series, degree, height)
@@ -45,24 +47,25 @@ def guessed(moments: Moments, system: System, reason: Unavailable) -> tuple[Expr
     raise Unavailable(f"{reason.reason}, and no equation with up to {MOST_UNKNOWNS} coefficients has these moments")
 
 
-def _matrix_shape(count: int) -> tuple[int, int]:
-    return count + SURPLUS, count
-
-
 def _shapes() -> Iterator[tuple[int, int]]:
     """Degrees in h and t, fewest coefficients first."""
-    pairs = ((d, e) for d in range(1, 40) for e in range(1, 40) if (d + 1) * (e + 1) <= MOST_UNKNOWNS)
+    pairs = [(d, e) for d in range(1, MOST_DEGREE + 1) for e in range(1, MOST_UNKNOWNS // (d + 1))]
     yield from sorted(pairs, key=lambda p: ((p[0] + 1) * (p[1] + 1), p[0]))
 
 
-def _rows(series: list[int], degree: int, height: int, order: int) -> list[int]:
-    """Row by row the coefficients of t^k in h^i t^j, modulo the prime."""
-    powers = [[1] + [0] * (order - 1)]
-    base = series[:order]
-    for _ in range(degree):
-        last = powers[-1]
-        powers.append([sum(last[a] * base[k - a] for a in range(k + 1)) % PRIME for k in range(order)])
-    columns = [[0] * j + p[: order - j] for p in powers for j in range(height + 1)]
+def _powers(series: nmod_poly) -> list[list[int]]:
+    """The coefficients of h^0, h^1, …, modulo the prime."""
+    length = MOST_UNKNOWNS + SURPLUS
+    found, power = [], nmod_poly([1], PRIME)
+    for _ in range(MOST_DEGREE + 1):
+        found.append([int(power[k]) for k in range(length)])
+        power = power.mul_low(series, length)
+    return found
+
+
+def _rows(powers: list[list[int]], degree: int, height: int, order: int) -> list[int]:
+    """Row by row the coefficients of t^k in h^i t^j."""
+    columns = [[0] * j + p[: order - j] for p in powers[: degree + 1] for j in range(height + 1)]
     return [column[k] for k in range(order) for column in columns]
 
 

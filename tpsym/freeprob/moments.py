@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import sympy as sp
@@ -24,7 +24,7 @@ from tpsym.freeprob.normalise import Affine, normalised
 from tpsym.freeprob.ring import Ring, ring_of
 from tpsym.freeprob.scalars import Numbers
 from tpsym.freeprob.series import Algebra, Resolvent, resolvent
-from tpsym.matrices import Diagonal, Polynomial
+from tpsym.matrices import Diagonal, Polynomial, polynomial
 
 
 def is_node(symbol: Symbol) -> bool:
@@ -55,6 +55,15 @@ class Moments:
         self.affine = normalised(self.polynomial)
         self.found = automaton(self.affine.inner)
 
+    def replaced(self, numbers: Mapping[Expr, Expr]) -> Moments:
+        """The normalised polynomial with other numbers in its coefficients and means."""
+        swap = dict(numbers)
+        inner = self.affine.inner
+        terms = ((c.xreplace(swap), word) for c, word in inner.terms)
+        mean = self.mean
+        found = polynomial(terms, inner.rows, inner.columns)
+        return Moments(found, lambda e: mean(e).xreplace(swap), self.is_random)
+
     @property
     def diagonals(self) -> tuple[Expr, ...]:
         """The coordinates of the diagonal matrices, each once."""
@@ -78,7 +87,7 @@ class Moments:
 
     def __call__(self, count: int) -> tuple[Expr, ...]:
         """The moments of order 0 to ``count``."""
-        return shifted(self.inner(count), self.affine.scale, self.affine.shift)
+        return self.affine.moved(self.inner)(count)
 
     def _computed(self, count: int) -> list[Expr]:
         if self.diagonals and self.values is None:
@@ -116,17 +125,3 @@ class Moments:
         table = {powers: ring.element(value) for powers, value in known.items()}
         series = resolvent(self.found, ByMoments(letters, ring, table))
         return [ring.expression(x) for x in series.moments(count)]
-
-
-def shifted(inner: Sequence[Expr], scale: Expr, shift: Expr) -> tuple[Expr, ...]:
-    r"""Moments of ``scale · A' + shift``: :math:`\sum_j \binom{k}{j} shift^{k-j} scale^j m'_j`."""
-    if scale == 1 and shift == 0:
-        return tuple(inner)
-    return tuple(
-        sp.expand(sp.Add(*(sp.binomial(k, j) * shift ** (k - j) * scale**j * inner[j] for j in range(k + 1))))
-        if shift != 0 else sp.expand(scale**k * inner[k])
-        for k in range(len(inner))
-    )
-
-
-

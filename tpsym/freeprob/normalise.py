@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import sympy as sp
 from sympy import Expr, S
 
 from tpsym.matrices import Diagonal, Factor, Letter, Polynomial, Word, polynomial
+
+Series = Callable[[int], tuple[Expr, ...]]
+"""The first k + 1 moments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,21 @@ class Affine:
     inner: Polynomial
     scale: Expr
     shift: Expr
+
+    def moved(self, inner: Series) -> Series:
+        r"""Moments of ``scale · A' + shift``: :math:`\sum_j \binom{k}{j} shift^{k-j} scale^j m'_j`."""
+        scale, shift = self.scale, self.shift
+
+        def moments(count: int) -> tuple[Expr, ...]:
+            m = inner(count)
+            if shift == 0:
+                return m if scale == 1 else tuple(sp.expand(scale**k * m[k]) for k in range(count + 1))
+            parts = (
+                [sp.binomial(k, j) * shift ** (k - j) * scale**j * m[j] for j in range(k + 1)] for k in range(count + 1)
+            )
+            return tuple(sp.expand(sp.Add(*p)) for p in parts)
+
+        return moments
 
 
 def normalised(found: Polynomial) -> Affine:

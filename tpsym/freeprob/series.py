@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import sympy as sp
 from sympy import Expr, S
 
 from tpsym.freeprob.automaton import Automaton
@@ -121,13 +122,13 @@ def resolvent(found: Automaton, algebra: Algebra) -> Resolvent:
     """The series of an automaton, no coefficient known yet."""
     moves, entries = support(found)
     summands = tuple(
-        _Summand(p.place, p.entry, algebra.function(p.inside), algebra.function(p.outside), algebra.number(p.weight),
-                 p.power)
+        _Summand(p.place, p.entry, algebra.function(p.inside), algebra.function(p.outside),
+                 algebra.number(sp.expand(p.weight)), p.power)
         for p in pairings(found) if p.entry in entries
     )
     fixed: dict[Entry, list[Any]] = {}
     for arc in diagonal_arcs(found):
-        term = algebra.number(arc.weight) * algebra.function(arc.left * arc.right)
+        term = algebra.number(sp.expand(arc.weight)) * algebra.function(arc.left * arc.right)
         old = fixed.get((0, 0))
         fixed[(0, 0)] = [algebra.number(_ZERO), term if old is None else old[1] + term]
     return Resolvent(found, algebra, {m: [] for m in moves}, {e: [] for e in entries}, summands, fixed)

@@ -1,0 +1,281 @@
+"""The limiting law of the eigenvalues of a self-adjoint polynomial, from its moments to its density."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+
+import sympy as sp
+from sympy import Expr, Rational, S, Symbol
+
+from tpsym.freeprob import transforms
+from tpsym.freeprob.atoms import mass
+from tpsym.freeprob.cells import Range, decompose, mass_by_cells
+from tpsym.freeprob.covariance import Mean, constant_mean
+from tpsym.freeprob.curve import Curve, CurveError, NotDecided
+from tpsym.freeprob.density import density, density_by_cells
+from tpsym.freeprob.edges import structure
+from tpsym.freeprob.equation import inner_curve, transported
+from tpsym.freeprob.failures import Unavailable
+from tpsym.freeprob.law import Law, law
+from tpsym.freeprob.moments import Moments
+from tpsym.matrices import Polynomial
+
+T = TypeVar("T")
+Cases = list[tuple[Any, T]]
+"""Values with conditions on the one parameter; a single one with ``true`` where there is nothing to tell apart."""
+
+DIGITS = 60
+"""Digits of an irrational number that the support is computed with where no parameter can stand for it."""
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    r"""The law whose moments are :math:`\lim (1/n) tr A^k`.
+
+    Everything that is asked for is computed then; each method raises :class:`Unavailable` where it is not known.
+    ``A = scale · A' + shift`` throughout, so that scales and shifts need no cells of their own.
+    """
+
+    moments: Moments = field(compare=False)
+
+    def moment(self, k: int) -> Expr:
+        """``lim (1/n) tr A^k``."""
+        return self.moments(k)[k]
+
+    def free_cumulant(self, k: int) -> Expr:
+        """κ_k, for k ≥ 1."""
+        return self._cumulants(k)[k - 1]
+
+    def _cumulants(self, k: int) -> tuple[Expr, ...]:
+        found = transforms.free_cumulants(self.moments.inner(k))
+        scale, shift = self.moments.affine.scale, self.moments.affine.shift
+        return tuple(sp.expand(scale**i * c + (shift if i == 1 else 0)) for i, c in enumerate(found, start=1))
+
+    @cached_property
+    def inner(self) -> Curve:
+        """The equation of the normalised polynomial A'."""
+        return inner_curve(self.moments)
+
+    @cached_property
+    def curve(self) -> Curve:
+        """The algebraic equation of G(z) = lim tr (z − A)^{-1}."""
+        affine = self.moments.affine
+        return transported(self.inner, affine.scale, affine.shift, self.moments)
+
+    def r_transform(self, w: Expr) -> Expr:
+        """R(w) = Σ κ_{k+1} w^k in closed form."""
+        return transforms.r_transform(self.curve, self._cumulants, w)
+
+    def s_transform(self, w: Expr) -> Expr:
+        """Voiculescu's S-transform in closed form."""
+        return transforms.s_transform(self.curve, self.moments, w)
+
+    # --- from the equation -----------------------------------------------------------------------------
+
+    @cached_property
+    def _settled(self) -> tuple[Curve, dict[Symbol, Expr], Range | None]:
+        """The equation with rational coefficients: one irrational number stands as a parameter near its value."""
+        numbers = irrational_numbers(self.inner)
+        if not numbers:
+            return self.inner, {}, None
+        if len(numbers) > 1 or self.inner.parameters:
+            raise Unavailable("the equation has several irrational numbers or parameters; give them rational values")
+        curve, values = self._with_names()
+        (number,) = values.values()
+        value, near = _near(number), Rational(1, 10 ** (DIGITS // 2))
+        return curve, values, Range(value - near, value + near)
+
+    def _with_names(self) -> tuple[Curve, dict[Symbol, Expr]]:
+        """The equation with a parameter for each irrational number, and what these are."""
+        numbers = irrational_numbers(self.inner)
+        names = {
+            x: Symbol(f"c{i}", positive=True) if x.is_positive else Symbol(f"c{i}", real=True)
+            for i, x in enumerate(numbers)
+        }
+        return inner_curve(self.moments.replaced(names)), {name: x for x, name in names.items()}
+
+    def _cases(self, whole: Callable[[Curve], T], by_cells: Callable[[Curve, Range | None], Cases[T]]) -> Cases[T]:
+        with decided():
+            curve, numbers, within = self._settled
+            if not curve.parameters:
+                return [(sp.true, whole(curve))]
+            found = by_cells(curve, within)
+            if not numbers:
+                return found
+            ((_, value), *others) = found
+            if others:
+                raise Unavailable("which case the irrational coefficient belongs to could not be told")
+            return [(sp.true, _replaced(value, numbers))]
+
+    def support(self) -> Cases[tuple[Expr, ...]]:
+        """The endpoints, increasing, of the intervals with a density; atoms outside are not among them."""
+        found: Cases[Any] = self._cases(
+            lambda curve: tuple((a.expr, b.expr) for a, b in structure(curve).support),
+            lambda curve, within: decompose(curve, within=within).support(),
+        )
+        return [(c, tuple(self._moved(e) for pair in ends for e in pair)) for c, ends in found]
+
+    def edge_exponents(self) -> Cases[tuple[Rational, ...]]:
+        """e by endpoint of ``support``: the density is about c |t − a|^e beside it."""
+        found: Cases[Any] = self._cases(
+            lambda curve: [(e.expr, e.left, e.right) for e in structure(curve).edges],
+            lambda curve, within: decompose(curve, within=within).edges(),
+        )
+        return [(c, tuple(_rational(side) for side in outer(edges))) for c, edges in found]
+
+    def atom(self, t: Expr) -> Cases[Expr]:
+        """The mass at t."""
+        scale, shift = self.moments.affine.scale, self.moments.affine.shift
+        place = sp.cancel((t - shift) / scale)
+        if place.free_symbols - self.inner.polynomial.free_symbols:
+            return [(c, _mass_at(t, atoms)) for c, atoms in self.atoms()]
+        found: Cases[Expr] = self._cases(
+            lambda curve: mass(curve, place), lambda curve, within: mass_by_cells(curve, place, within=within)
+        )
+        return found
+
+    def atoms(self) -> Cases[tuple[tuple[Expr, Expr], ...]]:
+        """All atoms, as pairs of a point and its mass."""
+        found: Cases[Any] = self._cases(
+            lambda curve: tuple((p.expr, mass(curve, p.expr)) for p in structure(curve).atoms),
+            lambda curve, within: decompose(curve, within=within).atoms(),
+        )
+        return [(c, tuple((self._moved(t), m) for t, m in pairs)) for c, pairs in found]
+
+    def density(self, t: Expr) -> Expr:
+        """The density of the continuous part at t, in closed form; zero outside of its support."""
+        scale, shift = self.moments.affine.scale, self.moments.affine.shift
+        mark = Symbol("t", real=True)
+        found: Cases[Any] = self._cases(
+            lambda curve: density(curve, mark), lambda curve, within: density_by_cells(curve, mark, within=within)
+        )
+        value = found[0][1] if len(found) == 1 else sp.Piecewise(*((v, c) for c, v in found))
+        if scale != 1 or shift != 0:
+            value = moved_density(value, mark, scale, shift)
+        return value.xreplace({mark: t})
+
+    def law(self, values: Mapping[Symbol, Rational] | None = None) -> Law:
+        """The law at values of the parameters, with ``pdf``, ``cdf``, ``ppf``, ``rvs`` in double precision."""
+        with decided():
+            given = dict(values or {})
+            if not irrational_numbers(self.curve):
+                return law(self.curve.at(given))
+            curve, numbers = self._with_names()
+            affine = self.moments.affine
+            if affine.scale.free_symbols | affine.shift.free_symbols or irrational(affine.scale * affine.shift):
+                raise Unavailable("a law in numbers needs a rational scale; divide the matrix by its scale")
+            at = {name: _near(x) for name, x in numbers.items()}
+            moved = transported(curve, affine.scale, affine.shift, affine.moved(curve.moments))
+            return law(moved.at(at | given))
+
+    def _moved(self, t: Expr) -> Expr:
+        affine = self.moments.affine
+        return t if affine.scale == 1 and affine.shift == 0 else sp.expand(affine.scale * t + affine.shift)
+
+
+def _near(number: Expr) -> Rational:
+    return sp.Rational(str(sp.N(number, DIGITS)))
+
+
+@contextmanager
+def decided() -> Iterator[None]:
+    """Turns what the equation does not decide into :class:`Unavailable`."""
+    try:
+        yield
+    except (NotDecided, CurveError) as error:
+        raise Unavailable(getattr(error, "reason", str(error))) from None
+
+
+def moved_density(value: Expr, mark: Symbol, scale: Expr, shift: Expr) -> Expr:
+    """The density of ``scale · A' + shift``, its conditions written in the new variable."""
+    if isinstance(value, sp.Piecewise):
+        pieces = []
+        for inner, condition in value.args:
+            relations = condition.atoms(sp.core.relational.Relational)
+            moved = condition.xreplace({r: _solved(r, mark, scale, shift) for r in relations})
+            pieces.append((moved_density(inner, mark, scale, shift), moved))
+        return sp.Piecewise(*pieces)
+    place = (mark - shift) / scale
+    return sp.cancel(value.xreplace({mark: place}).replace(_is_root, _cleared) / scale)
+
+
+def _is_root(expr: Expr) -> bool:
+    return bool(expr.is_Pow and expr.exp == S.Half)
+
+
+def _cleared(root: Expr) -> Expr:
+    """``sqrt(a/c · b/c)`` as ``sqrt(a b)/c`` for positive denominators."""
+    parts = [sp.fraction(sp.together(f)) for f in sp.Mul.make_args(root.base)]
+    top, bottom = sp.Mul(*(a for a, _ in parts)), sp.Mul(*(b for _, b in parts))
+    return sp.sqrt(top) / sp.sqrt(bottom) if bottom.is_positive else root
+
+
+def _solved(relation: Any, mark: Symbol, scale: Expr, shift: Expr) -> Any:
+    """``a < t`` in terms of ``scale · t + shift``."""
+    if not relation.has(mark):
+        return relation
+    left, right = (mark if side == mark else sp.expand(scale * side + shift) for side in relation.args)
+    return relation.func(left, right)
+
+
+def _mass_at(t: Expr, atoms: Iterable[tuple[Expr, Expr]]) -> Expr:
+    """The mass at a point given by parameters that the atoms do not all depend on."""
+    for place, weight in atoms:
+        gap = sp.cancel(sp.expand(t - place))
+        if gap == 0:
+            return weight
+        if not gap.is_nonzero:
+            raise Unavailable(f"whether {t} is the atom {place} depends on the parameters")
+    return S.Zero
+
+
+def irrational_numbers(curve: Curve) -> tuple[Expr, ...]:
+    """The irrational numbers among the coefficients of an equation."""
+    poly = sp.Poly(curve.polynomial, curve.g, curve.z)
+    return tuple(dict.fromkeys(a for c in poly.coeffs() for a in irrational(c)))
+
+
+def irrational(expr: Expr) -> list[Expr]:
+    """The irrational numbers in a coefficient."""
+    if expr.is_Rational or expr.is_Symbol:
+        return []
+    if expr.is_number and not expr.is_Add and not expr.is_Mul:
+        return [expr]
+    return [a for part in expr.args for a in irrational(part)]
+
+
+def _replaced(value: Any, numbers: Mapping[Symbol, Expr]) -> Any:
+    if isinstance(value, tuple | list):
+        return tuple(_replaced(v, numbers) for v in value)
+    return value.xreplace(dict(numbers)) if isinstance(value, sp.Basic) else value
+
+
+def outer(edges: Iterable[tuple[Any, Any, Any]]) -> list[Any]:
+    """The exponents at the ends of the support, in order: those of edges with a density on one side only."""
+    found = []
+    for _, left, right in edges:
+        if (left is None) != (right is None):
+            found.append(right if left is None else left)
+    return found
+
+
+def _rational(value: Any) -> Rational:
+    return sp.Rational(value.numerator, value.denominator)
+
+
+def spectrum(polynomial: Polynomial, *, mean: Mean = constant_mean) -> Spectrum:
+    """The law of a self-adjoint square polynomial; ``mean`` averages functions of the coordinates of diagonals.
+
+    Raises:
+        Unavailable: the polynomial is not square or not self-adjoint.
+    """
+    if polynomial.rows != polynomial.columns:
+        raise Unavailable("a spectrum needs a square matrix")
+    adjoint = {w: c for c, w in polynomial.adjoint.terms}
+    if any(sp.expand(c - adjoint.get(w, S.Zero)) != 0 for c, w in polynomial.terms):
+        raise Unavailable("a spectrum needs a matrix that is equal to its transpose")
+    return Spectrum(Moments(polynomial, mean))
