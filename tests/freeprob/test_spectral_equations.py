@@ -72,7 +72,9 @@ def symmetric(draw: st.DrawFn, length: int) -> Polynomial:
 @settings(max_examples=20)
 @given(symmetric(2))
 def test_equations_of_random_polynomials_have_their_moments(found: Polynomial) -> None:
-    have_their_moments(found)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tpsym.freeprob.eliminate.SECONDS", 2.0)
+        have_their_moments(found)
 
 
 @pytest.mark.slow

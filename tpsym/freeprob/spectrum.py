@@ -149,7 +149,7 @@ class Spectrum:
     def density(self, t: Expr) -> Expr:
         """The density of the continuous part at t, in closed form; zero outside of its support."""
         scale, shift = self.moments.affine.scale, self.moments.affine.shift
-        mark = Symbol("t", real=True)
+        mark = sp.Dummy("t", real=True)  # a parameter may be called t
         found: Cases[Any] = self._cases(
             lambda curve: density(curve, mark), lambda curve, within: density_by_cells(curve, mark, within=within)
         )
@@ -243,7 +243,8 @@ def irrational(expr: Expr) -> list[Expr]:
     """The irrational numbers in a coefficient."""
     if expr.is_Rational or expr.is_Symbol:
         return []
-    if expr.is_number and not expr.is_Add and not expr.is_Mul:
+    power = expr.is_Pow and expr.exp.is_Integer
+    if expr.is_number and not (expr.is_Add or expr.is_Mul or power):
         return [expr]
     return [a for part in expr.args for a in irrational(part)]
 

@@ -12,12 +12,13 @@ from tpsym.errors import Span, TpError, fail
 from tpsym.gauss import E
 from tpsym.limit.hypotheses import Theorem
 from tpsym.limit.scalars import scalar_limit
-from tpsym.matrices import Diagonal, Factor, Polynomial, Word, polynomial
+from tpsym.matrices import Diagonal, Factor, Letter, Polynomial, Word, polynomial
 from tpsym.program.instructions import Dimension, State
 from tpsym.program.letters import ColumnLetter, InputLetter, RowLetter
 from tpsym.program.operators import same_size
 from tpsym.program.scope import power_of
 from tpsym.program.values import Data, Family, Function, Operator, Scalar, Value, VectorValue, describe
+from tpsym.results.coordinates import written_out
 from tpsym.results.matrix_words import matrix_polynomial
 from tpsym.results.reasons import NoLimit, reasons
 from tpsym.syntax import tree
@@ -145,7 +146,13 @@ def limiting(side: LimitQuestions, found: Polynomial, span: Span) -> tuple[Polyn
         full = side.limit.written_out(value)
         return value if full.has(E) else full
 
-    return polynomial(terms, found.rows, found.columns), mean
+    written = [(c, tuple(_coordinate(side, x) for x in word)) for c, word in terms]
+    return polynomial(written, found.rows, found.columns), mean
+
+
+def _coordinate(side: LimitQuestions, letter: Letter) -> Letter:
+    """A diagonal matrix by its coordinate as a function of Gaussians, so that its values show."""
+    return Diagonal(letter.space, written_out(side.context, letter.expr)) if isinstance(letter, Diagonal) else letter
 
 
 def check_states(side: LimitQuestions, expressions: list[Expr], span: Span) -> None:
