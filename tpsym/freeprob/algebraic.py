@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cmp_to_key
 from math import gcd
+from typing import Any
 
 from flint import acb, arb, ctx, fmpq, fmpz_poly
-from sympy import CRootOf, Dummy, Expr, Integer, Poly, Rational, Symbol, expand, sqrt, sqrtdenest
+from sympy import CRootOf, Dummy, Expr, Integer, Poly, Pow, Rational, Symbol, expand, sqrt, sqrtdenest
 from sympy import root as radical
 
 MOST_BITS = 1 << 14
@@ -43,8 +44,8 @@ class Algebraic:
         with ctx.workprec(bits + 10):
             if self.is_rational:
                 return arb(fmpq(-self.coefficients[0], self.coefficients[1]))
-            reals = [r.real for r, _ in self.polynomial.complex_roots() if r.imag == 0]
-            return sorted(reals, key=cmp_to_key(lambda x, y: -1 if bool(x < y) else 1))[self.index]
+            reals: list[Any] = [r.real for r, _ in self.polynomial.complex_roots() if r.imag == 0]
+            return sorted(reals, key=cmp_to_key(order))[self.index]
 
     @property
     def number(self) -> float:
@@ -69,6 +70,11 @@ class Algebraic:
         return near[0]
 
 
+def order(x: Any, y: Any) -> int:
+    """Of two enclosures that do not meet."""
+    return -1 if x < y else 1
+
+
 def quadratic(coefficients: tuple[int, ...]) -> list[Expr]:
     """The roots of a polynomial of degree 1 or 2, real ones only."""
     if len(coefficients) == 2:
@@ -88,7 +94,10 @@ def real_powers(t: Expr, step: int) -> list[Expr]:
         return [radical(t, step) if t.is_nonnegative else -radical(-t, step)]
     if t.is_negative:
         return []
-    plain = sqrtdenest(radical(t, step)) if step == 2 else radical(t, step)
+    plain = radical(t, step)
+    denested = sqrtdenest(plain) if step == 2 else plain
+    if all(p.base.is_Rational for p in denested.atoms(Pow)) and all(p.exp.q <= 2 for p in denested.atoms(Pow)):
+        plain = denested
     return [plain, -plain]
 
 

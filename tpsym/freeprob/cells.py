@@ -20,7 +20,7 @@ from sympy.logic.boolalg import Boolean
 from tpsym.freeprob.algebraic import Algebraic, as_algebraic, compare, rational_between, real_roots
 from tpsym.freeprob.atoms import mass
 from tpsym.freeprob.conditions import Cell, Run, describe
-from tpsym.freeprob.curve import Curve, NotDecided, from_flint, singular_factors
+from tpsym.freeprob.curve import Curve, NotDecided, singular_expressions
 from tpsym.freeprob.residues import residue_at, residue_formulas
 from tpsym.freeprob.shapes import Shape, complete, shape_around, shape_exact
 
@@ -117,10 +117,7 @@ def laid_out(
 
 def parted(curve: Curve, parameter: Symbol) -> tuple[list[Expr], list[Expr]]:
     """Singular factors that contain z, and those in the parameter alone: there sheets coincide for every z."""
-    factors = [
-        from_flint(f, (curve.g, curve.z, parameter))
-        for f in singular_factors(curve.polynomial, curve.g, (curve.z, parameter))
-    ]
+    factors = singular_expressions(curve.polynomial, curve.g, (curve.z, parameter))
     return [f for f in factors if f.has(curve.z)], [f for f in factors if not f.has(curve.z)]
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from flint import Ordering, fmpq, fmpq_poly, fmpz_mpoly, fmpz_mpoly_ctx, fmpz_poly
 from sympy import Expr, Integer, Poly, Rational, Symbol, factor_list
 
+from tpsym.freeprob.failures import Unavailable
+
 MOST_MOMENTS = 256
 
 
@@ -16,12 +18,8 @@ class CurveError(ValueError):
     """The equation and the moments do not belong together, or no compact law satisfies them."""
 
 
-class NotDecided(Exception):
+class NotDecided(Unavailable):
     """A question about the law that has no answer here; ``reason`` says what would help."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +67,8 @@ def rows_of(polynomial: Expr, g: Symbol, z: Symbol) -> tuple[fmpz_poly, ...]:
         names = ", ".join(sorted(s.name for s in parameters))
         raise NotDecided(f"numbers need a value for {names}")
     _, poly = Poly(polynomial, g, z).clear_denoms(convert=True)
+    if not poly.domain.is_ZZ:
+        raise NotDecided("the equation has irrational coefficients, for which nothing is decided here")
     table: dict[int, dict[int, int]] = {}
     for (i, j), coefficient in poly.terms():
         table.setdefault(int(i), {})[int(j)] = int(coefficient)
@@ -132,7 +132,7 @@ def singular_factors(polynomial: Expr, g: Symbol, others: Sequence[Symbol]) -> t
     """
     poly = to_flint(polynomial, (g, *others))
     degree = int(poly.degrees()[0])
-    leading = poly.coefficient_of(degree) if hasattr(poly, "coefficient_of") else leading_in_first(poly, degree)
+    leading = leading_in_first(poly, degree)
     discriminant = poly.discriminant(0) if degree > 1 else poly.context().constant(1)
     if discriminant == 0:
         raise CurveError("the equation has a square factor")
@@ -141,6 +141,10 @@ def singular_factors(polynomial: Expr, g: Symbol, others: Sequence[Symbol]) -> t
         for factor, _ in part.factor()[1]:
             found.setdefault(str(factor), factor)
     return tuple(found.values())
+
+
+def singular_expressions(polynomial: Expr, g: Symbol, others: Sequence[Symbol]) -> list[Expr]:
+    return [from_flint(f, (g, *others)) for f in singular_factors(polynomial, g, others)]
 
 
 def leading_in_first(poly: fmpz_mpoly, degree: int) -> fmpz_mpoly:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import gcd
 
-from sympy import Expr, Integer, Mul, Poly, Pow, S, Symbol, cancel, factor_list, sqrt
+from sympy import Dummy, Expr, Integer, Mul, Poly, Rational, S, Symbol, cancel, factor, factor_list, gcd_list, sqrt
 from sympy import root as radical
 
 
@@ -31,7 +31,10 @@ def radical_roots(polynomial: Expr, unknown: Symbol) -> tuple[Expr, ...]:
 
 def quadratic_roots(a: Expr, b: Expr, c: Expr) -> list[Expr]:
     outside, inside = square_parts((b**2 - 4 * a * c).expand())
-    return [tidy((-b + sign * outside * sqrt(inside)) / (2 * a)) for sign in (1, -1)]
+    common = gcd_list([b, outside, 2 * a])
+    b, outside, bottom = (factor(cancel(e / common)) for e in (b, outside, 2 * a))
+    root = outside * sqrt(inside)
+    return [tidy(-b.expand() + sign * root, bottom) for sign in (1, -1)]
 
 
 def square_parts(expr: Expr) -> tuple[Expr, Expr]:
@@ -40,40 +43,43 @@ def square_parts(expr: Expr) -> tuple[Expr, Expr]:
         content, factors = expr, []
     else:
         content, factors = factor_list(expr)
-    outside, inside = integer_square_parts(Integer(content))
-    for factor, multiplicity in factors:
-        outside *= factor ** (multiplicity // 2)
-        inside *= factor ** (multiplicity % 2)
+    outside, inside = rational_square_parts(Rational(content))
+    for base, multiplicity in factors:
+        outside *= base ** (multiplicity // 2)
+        inside *= base ** (multiplicity % 2)
     return outside, inside.expand()
 
 
-def integer_square_parts(value: Integer) -> tuple[Expr, Expr]:
-    root = sqrt(abs(value))
-    outside, inside = S.One, S.One
-    for factor in Mul.make_args(root):
-        if factor.is_Pow:
-            inside *= factor**2
+def rational_square_parts(value: Rational) -> tuple[Expr, Expr]:
+    """(k, e) with value = k² e, e an integer free of squares."""
+    outside, inside = S.One / value.q, S.One
+    for part in Mul.make_args(sqrt(Integer(abs(value.p) * value.q))):
+        if part.is_Pow:
+            inside *= part**2
         else:
-            outside *= factor
+            outside *= part
     return outside, inside * (1 if value >= 0 else -1)
 
 
-def tidy(expr: Expr) -> Expr:
-    """Factored in √λ where that is what occurs and factors repeat: λ + 1 - 2√λ as (1 - √λ)²."""
-    symbols = sorted(expr.free_symbols, key=lambda s: s.name)
-    roots = {s: Symbol(f"{s.name}_root", positive=True) for s in symbols if s.is_nonnegative}
-    replaced = expr.xreplace({s: r**2 for s, r in roots.items()})
-    if any(isinstance(p, Pow) and not p.exp.is_Integer for p in replaced.atoms(Pow) if p.free_symbols):
-        return gathered(expr)
-    numerator, denominator = cancel(replaced).as_numer_denom()
+def tidy(top: Expr, bottom: Expr) -> Expr:
+    """top/bottom, factored in √λ where that is what occurs and factors repeat: λ + 1 - 2√λ as (1 - √λ)²."""
+    symbols = sorted((top.free_symbols | bottom.free_symbols), key=lambda s: s.name)
+    roots = {s: Dummy(s.name, positive=True) for s in symbols if s.is_nonnegative}
+    replaced = (top / bottom).xreplace({s: r**2 for s, r in roots.items()})
+    if not replaced.is_rational_function(*roots.values()):
+        return quotient(top, bottom)
     back = {r: sqrt(s) for s, r in roots.items()}
-    parts = [powers(numerator), powers(denominator)]
+    parts = [powers(part) for part in cancel(replaced).as_numer_denom()]
     if not any(multiplicity > 1 for part in parts for f, multiplicity in part[1] if f.is_Add):
-        return gathered(expr)
-    top, bottom = (
-        Mul(part[0], *(positive_first(f, m).xreplace(back) ** m for f, m in part[1])) for part in parts
-    )
-    return top / bottom
+        return quotient(top, bottom)
+    up, down = (Mul(part[0], *(positive_first(f, m).xreplace(back) ** m for f, m in part[1])) for part in parts)
+    return up / down
+
+
+def quotient(top: Expr, bottom: Expr) -> Expr:
+    if bottom.free_symbols:
+        return top / bottom
+    return sum((term / bottom for term in top.args), S.Zero) if top.is_Add else top / bottom
 
 
 def powers(expr: Expr) -> tuple[Expr, list[tuple[Expr, int]]]:
@@ -83,28 +89,23 @@ def powers(expr: Expr) -> tuple[Expr, list[tuple[Expr, int]]]:
     return content, factors
 
 
-def positive_first(factor: Expr, multiplicity: int) -> Expr:
-    """±factor; in an even power with a positive constant term."""
-    if multiplicity % 2 == 0 and factor.is_Add:
-        constant = factor.as_coeff_Add()[0]
-        if constant.is_negative:
-            return -factor
-    return factor
-
-
-def gathered(expr: Expr) -> Expr:
-    numerator, denominator = expr.as_numer_denom()
-    if not denominator.free_symbols:
-        return expr.expand()
-    return numerator.expand() / denominator
+def positive_first(base: Expr, multiplicity: int) -> Expr:
+    """±base; in an even power with a positive constant term."""
+    flip = multiplicity % 2 == 0 and base.is_Add and base.as_coeff_Add()[0].is_negative
+    return -base if flip else base
 
 
 def power_root(base: Expr, step: int) -> Expr:
     """A step-th root (step even) up to sign, without radicals where ``base`` is a visible power."""
+    content, rest = base.as_coeff_Mul()
     outside, inside = S.One, S.One
-    for factor in Mul.make_args(base):
-        if factor.is_Pow and factor.exp.is_Integer and factor.exp % step == 0:
-            outside *= factor.base ** (factor.exp // step)
+    if step == 2 and content.is_Rational:
+        outside, inside = rational_square_parts(content)
+    else:
+        inside = content
+    for part in Mul.make_args(rest):
+        if part.is_Pow and part.exp.is_Integer and part.exp % step == 0:
+            outside *= part.base ** (part.exp // step)
         else:
-            inside *= factor
+            inside *= part
     return outside * radical(inside, step)

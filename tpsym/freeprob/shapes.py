@@ -22,7 +22,7 @@ BITS = 200
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Rows of ``support``: two end points; of ``edges``: position, exponent left and right; of ``atoms``: position, mass.
+    """Rows of ``support``: two ends; of ``edges``: position, exponents left and right; of ``atoms``: position, mass.
 
     None for a position without a formula.
     """
