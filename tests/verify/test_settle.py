@@ -52,6 +52,8 @@ TWO = Piecewise((1, t < 0), (2, t < 5), (3, True))
         ([sp.Max(t, 1) > 1], t > 1, True),
         ([sp.Or(t > 2, t < -2)], t**2 > 4, True),
         ([sp.Or(t > 2, t < -2)], t > 0, None),
+        ([sp.Or(t < -1, sqrt(t) > 2)], t > 0, None),
+        ([sp.And(t < 4, sqrt(t) > 1)], sp.And(t > 0, t < 5), True),
         ([sp.Eq(t, 1)], sp.Ne(t, 2), True),
         ([t ** Rational(1, 3) > 2], t > 8, True),
         ([], sp.true, True),

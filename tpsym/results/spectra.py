@@ -150,6 +150,8 @@ def attribute(side: LimitQuestions, law: Spectrum, name: str, arguments: tuple[A
             side.guesses[f"the equation of the Cauchy transform is {law.curve.method}, not proved"] = None
         if name == "equation":
             curve, (g, z) = law.curve, arguments
+            for taken in {g, z} & (curve.polynomial.free_symbols - {curve.g, curve.z}):
+                raise NoLimit(f"the law depends on {taken}, so the equation needs another name for its unknown", span)
             return curve.polynomial.xreplace({curve.g: g, curve.z: z})
         if name == "edge":
             return law.support()

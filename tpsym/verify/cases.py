@@ -119,7 +119,8 @@ def parts(context: Context, case: Case) -> list[Case] | None:
             op = OPPOSITE.get(item.op, "or")
         if op not in OPPOSITE:
             return None
-        left, right = (plain(context, v, case.span) for v in item.operands)
+        a, b = item.operands
+        left, right = comparable(context, a, b, case.span), comparable(context, b, a, case.span)
         found.append(replace(case, relation=op, left=left, right=right))
     return found
 

@@ -81,11 +81,16 @@ class Facts:
             return z3.BoolVal(condition == sp.true)
         if isinstance(condition, Relational):
             return RELATIONS[condition.rel_op](self.number(condition.lhs), self.number(condition.rhs))
-        if isinstance(condition, sp.And | sp.Or):
-            parts = [self.formula(c) for c in condition.args]
-            return z3.And(*parts) if isinstance(condition, sp.And) else z3.Or(*parts)
-        if isinstance(condition, sp.Not):
-            return z3.Not(self.formula(condition.args[0]))
+        if isinstance(condition, sp.And):
+            return z3.And(*(self.formula(c) for c in condition.args))
+        if isinstance(condition, sp.Or | sp.Not):
+            # one side of `or` may hold where the other is not defined
+            before, self.stated = self.stated, False
+            try:
+                parts = [self.formula(c) for c in condition.args]
+            finally:
+                self.stated = before
+            return z3.Not(parts[0]) if isinstance(condition, sp.Not) else z3.Or(*parts)
         raise Unsettled
 
     def number(self, expr: sp.Basic) -> Any:
