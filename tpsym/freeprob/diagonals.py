@@ -18,7 +18,7 @@ from sympy import Expr, S, Symbol
 from tpsym.freeprob.covariance import Mean
 from tpsym.freeprob.failures import Unavailable
 from tpsym.freeprob.ring import Ring, ring_of
-from tpsym.functions import step
+from tpsym.functions import Phi, step
 
 MAX_VALUES = 64
 """Values that the diagonals of one polynomial may take together."""
@@ -57,6 +57,14 @@ def as_steps(expr: Expr) -> Expr:
     return expr.replace(sp.Piecewise, cases)
 
 
+def reflected(expr: Expr) -> Expr:
+    """Φ(−x) as 1 − Φ(x), so that equal numbers are written the same, expanded."""
+    def is_negative(e: Expr) -> bool:
+        return isinstance(e, Phi) and e.args[0].could_extract_minus_sign()
+
+    return sp.expand(expr.replace(is_negative, lambda e: 1 - Phi(-e.args[0])))
+
+
 def _indicator(condition: Any) -> Expr | None:
     if condition in (True, sp.true):
         return S.One
@@ -85,7 +93,7 @@ def finite_values(expressions: Iterable[Expr], mean: Mean, is_random: IsRandom) 
     chances, points = [], []
     for point in product((0, 1), repeat=len(steps)):
         event = sp.Mul(*(s if bit else 1 - s for s, bit in zip(steps, point, strict=True)))
-        chance = sp.expand(mean(sp.expand(event)))
+        chance = reflected(mean(sp.expand(event)))
         if chance != 0:
             chances.append(chance)
             points.append(point)
@@ -198,7 +206,7 @@ def moments_of(
     """Joint moments of the coordinates of diagonals."""
     found: dict[tuple[int, ...], Expr] = {}
     for powers in wanted:
-        found[powers] = sp.expand(mean(sp.Mul(*(e**k for e, k in zip(letters, powers, strict=True)))))
+        found[powers] = reflected(mean(sp.Mul(*(e**k for e, k in zip(letters, powers, strict=True)))))
         if found[powers].has(sp.oo, sp.zoo, sp.nan):
             raise Unavailable("a moment of the diagonal matrices is not finite")
     return found

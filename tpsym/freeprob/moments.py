@@ -18,6 +18,7 @@ from tpsym.freeprob.diagonals import (
     finite_values,
     moments_of,
     numbers_of,
+    reflected,
     ring_with,
 )
 from tpsym.freeprob.normalise import Affine, normalised
@@ -62,7 +63,7 @@ class Moments:
         terms = ((c.xreplace(swap), word) for c, word in inner.terms)
         mean = self.mean
         found = polynomial(terms, inner.rows, inner.columns)
-        return Moments(found, lambda e: mean(e).xreplace(swap), self.is_random)
+        return Moments(found, lambda e: reflected(mean(e)).xreplace(swap), self.is_random)
 
     @property
     def diagonals(self) -> tuple[Expr, ...]:

@@ -22,6 +22,7 @@ from tpsym.freeprob.equation import inner_curve, transported
 from tpsym.freeprob.failures import Unavailable
 from tpsym.freeprob.law import Law, law
 from tpsym.freeprob.moments import Moments
+from tpsym.functions import Phi
 from tpsym.matrices import Polynomial
 
 T = TypeVar("T")
@@ -178,7 +179,12 @@ class Spectrum:
 
 
 def _near(number: Expr) -> Rational:
-    return sp.Rational(str(sp.N(number, DIGITS)))
+    """A rational number next to an irrational one."""
+    known = number.replace(Phi, lambda x: (1 + sp.erf(x / sp.sqrt(2))) / 2)
+    found = sp.N(known, DIGITS)
+    if not found.is_Float:
+        raise Unavailable(f"the number {number} in the equation has no decimal value here")
+    return sp.Rational(str(found))
 
 
 @contextmanager
