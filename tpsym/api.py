@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from tpsym.errors import Diagnostic, TpError, fail
 from tpsym.program.elaborate import Model, elaborate
 from tpsym.program.settings import evaluated
 from tpsym.results.questions import LimitQuestions, questions
+from tpsym.results.setting_texts import parse_settings as parse_settings
 from tpsym.syntax import tree
 from tpsym.syntax.parse import parse as parse_text
 from tpsym.syntax.parse import parse_expression, read
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tpsym.results.kernels import Kernel, Values
     from tpsym.results.meanfield import MeanField
     from tpsym.results.meanfield_phases import PhaseDiagram, Range
+    from tpsym.results.spectrum_study import SpectrumStudy
     from tpsym.results.training_curves import TrainingStudy
     from tpsym.scaling.mup import MaximalUpdate
     from tpsym.scaling.regimes import Scaling
@@ -126,6 +128,18 @@ class Program:
             return TrainingStudy(self.model, self.limit_side, name, evaluated(self.settings), seen, steps,
                                  self.filename, curves_figure, transfer_figure)
 
+    def spectrum(self, matrix: str) -> SpectrumStudy:
+        """The limiting law of the eigenvalues of a matrix such as ``"W @ W.T"`` or a named one, exact and in numbers.
+
+        Raises:
+            TpError: it is no symmetric matrix between widths.
+        """
+        from tpsym.report.spectrum_figures import spectrum_figure
+        from tpsym.results.spectrum_study import spectrum_study
+
+        with _Located(self):
+            return spectrum_study(self.model, self.limit_side, matrix, spectrum_figure)
+
     def phase_diagram(
         self, function: str, x: str, y: str, x_range: Range, y_range: Range, *, values: Values | None = None,
         resolution: int = 160, squared: bool = True,
@@ -196,27 +210,6 @@ def parse(text: str, *, filename: str | None = None, settings: Settings = NOTHIN
 def _parsed(settings: Settings) -> dict[str, tree.Expr]:
     given = {name: v for name, v in settings.items() if isinstance(v, tree.Expr)}
     return given | parse_settings(f"{name}={v}" for name, v in settings.items() if name not in given)
-
-
-def parse_settings(items: Iterable[str]) -> dict[str, tree.Expr]:
-    """``sigma_w=1.5`` as a table of expressions; the left side is a name, ``a[1]`` or ``dot(x, y)``."""
-    from tpsym.results.kernels import setting_name
-
-    settings: dict[str, tree.Expr] = {}
-    for item in items:
-        name, equals, value = item.partition("=")
-        if not equals or not name.strip() or not value.strip():
-            raise _in_setting(item, fail("bad-setting", "expected NAME=VALUE", fix="--set sigma_w=1.5"))
-        try:
-            settings[setting_name(name)] = parse_expression(value)
-        except TpError as error:
-            raise _in_setting(item, error) from None
-    return settings
-
-
-def _in_setting(item: str, error: TpError) -> TpError:
-    """An error about ``--set``, not about a file."""
-    return TpError(error.diagnostics, error.source, f"--set {item.strip()}")
 
 
 def derivation(program: Program) -> tuple[Report, tuple[Diagnostic, ...]]:

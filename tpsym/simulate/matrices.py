@@ -10,7 +10,18 @@ from sympy import Expr, Symbol
 
 from tpsym.errors import TpError, fail
 from tpsym.program.graph import Program
-from tpsym.program.instructions import Dimension, State, scalar_slot, vector_slot
+from tpsym.program.instructions import (
+    Dimension,
+    Matrix,
+    Moment,
+    Nonlin,
+    OuterNonlin,
+    RandomScalar,
+    State,
+    Vector,
+    scalar_slot,
+    vector_slot,
+)
 from tpsym.program.letters import DiagonalLetter, Letter, MatrixLetter, SymmetricLetter, Word
 from tpsym.program.values import Operator, Size
 from tpsym.simulate.finite_width import MAX_ENTRIES, Plan, Seed, execute, prepare
@@ -30,11 +41,7 @@ def sample_matrix(
     Raises:
         TpError: as for ``run``; ``finite-rank`` for a term that goes through a finite size; ``symbolic-depth``.
     """
-    expressions = [c for c, _ in operator.terms]
-    expressions += [x.expr for _, word in operator.terms for x in word if isinstance(x, DiagonalLetter)]
-    read = {nodes[s] for e in expressions for s in e.free_symbols if s in nodes}
-    drawn = {x.node for _, word in operator.terms for x in word if isinstance(x, MatrixLetter | SymmetricLetter)}
-    wanted = sorted(read | drawn)
+    wanted = _instructions(operator, nodes)
     if any(isinstance(program[k], State) for k in program.ancestors(wanted)):
         raise fail("symbolic-depth", "a matrix of a network with a symbolic number of layers cannot be drawn")
     plan = prepare(program, wanted, n=n, values=values, functions=functions)
@@ -48,6 +55,44 @@ def sample_matrix(
     for c, word in operator.terms:
         total += float(read_values(c)) * _product(word, shape, run, read_values)
     return total
+
+
+def parameters_read(program: Program, operator: Operator, nodes: Mapping[Symbol, int]) -> set[Symbol]:
+    """The symbols that have to have a value for the matrix to be drawn, other than widths."""
+    found: set[Symbol] = set().union(*(e.free_symbols for e in _expressions(operator))) - nodes.keys()
+    behind = program.ancestors(_instructions(operator, nodes))
+    dimensions = set()
+    for node in program.graph:
+        match program[node]:
+            case Matrix(rows=rows, columns=columns, variance=variance):
+                dimensions |= {rows, columns}
+                found |= variance.free_symbols if node in behind else set()
+            case Vector(dimension=dimension, mean=mean):
+                dimensions.add(dimension)
+                found |= mean.free_symbols | program.covariance(node, node).free_symbols if node in behind else set()
+            case RandomScalar(mean=mean, variance=variance):
+                found |= mean.free_symbols | variance.free_symbols if node in behind else set()
+            case Nonlin(payload=payload) | Moment(payload=payload) | OuterNonlin(payload=payload):
+                found |= payload.free_symbols if node in behind else set()
+            case _:
+                pass
+    for (a, b), covariance in program.covariances.items():
+        found |= covariance.free_symbols if a in behind and b in behind else set()
+    found |= set().union(*(d.ratio.free_symbols for d in dimensions))
+    widths = {d.name for d in dimensions}
+    return {s for s in found if s.name not in widths and not s.name.startswith("$")}
+
+
+def _expressions(operator: Operator) -> list[Expr]:
+    diagonals = [x.expr for _, word in operator.terms for x in word if isinstance(x, DiagonalLetter)]
+    return [*(c for c, _ in operator.terms), *diagonals]
+
+
+def _instructions(operator: Operator, nodes: Mapping[Symbol, int]) -> list[int]:
+    """The matrices of the words, and what the coefficients and diagonals read."""
+    read = {nodes[s] for e in _expressions(operator) for s in e.free_symbols if s in nodes}
+    letters = {x.node for _, word in operator.terms for x in word if isinstance(x, MatrixLetter | SymmetricLetter)}
+    return sorted(read | letters)
 
 
 def eigenvalues(matrix: Array) -> Array:
@@ -123,4 +168,4 @@ def _finite(letter: Letter) -> TpError:
     return fail("finite-rank", f"a term of this matrix goes through a finite size ({type(letter).__name__})")
 
 
-__all__ = ["eigenvalues", "sample_matrix"]
+__all__ = ["eigenvalues", "parameters_read", "sample_matrix"]
