@@ -246,19 +246,28 @@ def cauchy(curve: Curve, z: acb | complex | Expr, *, digits: int = 15) -> acb:
     """
     sheets = sheets_of(curve)
     bits = int(digits * 3.33) + 40
-    while bits < 40 * (digits + 40):
+    while bits < 8 * digits + 600:
         with ctx.workprec(bits):
             point = exact_point(z)
             below = point.imag < 0
             try:
                 g = follow(sheets, far(sheets), point.conjugate() if below else point).g
             except BranchError:
+                if is_exact_root(sheets, z):
+                    break
                 bits *= 2
                 continue
             if g.rel_accuracy_bits() > digits * 3.33:
                 return g.conjugate() if below else g
         bits *= 2
     raise BranchError(f"{z} is a singular point of the equation")
+
+
+def is_exact_root(sheets: Sheets, z: acb | complex | Expr) -> bool:
+    """Whether a singular polynomial certainly vanishes at z."""
+    if isinstance(z, Expr):
+        return bool(z.is_Rational) and any(p(fmpq(int(z.p), int(z.q))) == 0 for p in sheets.singular)
+    return any(acb_poly(p)(acb(z)) == 0 for p in sheets.singular)
 
 
 def exact_point(z: acb | complex | Expr) -> acb:
