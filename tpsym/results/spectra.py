@@ -140,7 +140,7 @@ def attribute_value(
         found = by_condition(found)
     elif name in ("edge", "edge_exponent"):
         found = _member(found, arguments[0], span)
-    return Scalar(sp.sympify(found))
+    return Scalar(found)
 
 
 def attribute(side: LimitQuestions, law: Spectrum, name: str, arguments: tuple[Any, ...], span: Span) -> Any:
