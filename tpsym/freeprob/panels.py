@@ -34,6 +34,7 @@ class Panels:
     """Arrays by panel, increasing in x: x = anchor + anchor_rest + side · u^turns, u from ``low`` to ``high``.
 
     ``density`` is the series of f(x(u)) u^{-order} with order = e q; ``integral`` that of ∫ f dx from u = low.
+    ``band`` numbers the bands; the panels of one leave no gap.
     """
 
     low: Real
@@ -43,6 +44,7 @@ class Panels:
     side: Real
     turns: Real
     order: Real
+    band: Real
     density: Real
     integral: Real
 
@@ -61,7 +63,10 @@ class Panels:
 
     @property
     def right(self) -> Real:
-        return self.position(np.where(self.side > 0, self.high, self.low), np.arange(self.low.size))
+        ends = self.position(np.where(self.side > 0, self.high, self.low), np.arange(self.low.size))
+        inner = self.band[1:] == self.band[:-1]
+        ends[:-1][inner] = self.left[1:][inner]
+        return ends
 
     @property
     def masses(self) -> Real:
@@ -98,11 +103,11 @@ def panels_of(structure: Structure) -> Panels:
         with ctx.workprec(BITS):
             middle = acb(arb(rational_between(left.position.ball(BITS), right.position.ball(BITS))))
             start = follow(structure.sheets, far(structure.sheets), middle)
-            rows += resolve(structure, left, 1, start)
-            rows += reversed(resolve(structure, right, -1, start))
+            halves = [*resolve(structure, left, 1, start), *reversed(resolve(structure, right, -1, start))]
+            rows += [(*row[:-2], band, *row[-2:]) for row in halves]
     if not rows:
         none = np.zeros(0)
-        return Panels(none, none, none, none, none, none, none, np.zeros((0, NODES)), np.zeros((0, NODES + 1)))
+        return Panels(none, none, none, none, none, none, none, none, np.zeros((0, NODES)), np.zeros((0, NODES + 1)))
     return Panels(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
