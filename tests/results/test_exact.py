@@ -224,6 +224,16 @@ def test_several_products_are_told_one_by_one() -> None:
     assert len(found.tables) == 1
 
 
+def test_symbolic_powers_of_the_width() -> None:
+    head = "param a: real\nwidth n\nrandom W: (n, n) ~ N(0, n^(-2*a))\nrandom g: (n) ~ N(0, 1)\n"
+    found = answer("exact(E[tr(W @ W.T @ W @ W.T)])", head)
+    a = Symbol("a", real=True)
+    assert found.right == 2 * n ** (2 - 4 * a) + n ** (1 - 4 * a)
+    assert [row[6] for row in found.tables[0].rows] == [("of order ", n ** (2 - 4 * a)), ("of order ", n ** (1 - 4 * a))]
+    found = answer("exact(E[n*mean(g)^2*n^a])", head)
+    assert found.right == n**a
+
+
 # --- Edgeworth ------------------------------------------------------------------------------------------
 
 

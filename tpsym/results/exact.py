@@ -16,7 +16,7 @@ from tpsym.program.evaluate import evaluate
 from tpsym.program.known_functions import SIGNATURES
 from tpsym.program.messages import no_named_arguments, wrong_arity
 from tpsym.program.names import limit_question
-from tpsym.program.scope import Context, Scope
+from tpsym.program.scope import Context, Scope, power_of
 from tpsym.program.values import Operator, Scalar, Value, VectorValue, describe
 from tpsym.results.exact_graphs import graph_of
 from tpsym.results.exact_means import CoordinateMeans, scalar_mean
@@ -75,12 +75,11 @@ def _log(side: LimitQuestions, value: Scalar | VectorValue, found: ExactMean) ->
 
 
 def limit_of(value: Expr, n: Symbol) -> Expr | None:
-    """The limit of a sum of powers of n, ``None`` where it grows."""
-    parts = [term.as_independent(n, as_Add=False) for term in sp.Add.make_args(sp.expand(value))]
-    powers = [sp.log(power).expand(force=True) / sp.log(n) for _, power in parts]
-    if any(not p.is_nonpositive for p in powers):
+    """The limit of a sum of powers of n, ``None`` where it grows or may grow."""
+    if any(not e.is_nonpositive for e in exponents(value, n)):
         return None
-    return sp.Add(S.Zero, *(c for (c, _), p in zip(parts, powers, strict=True) if p == 0))
+    constant = powers(value, n).get(S.One, [])
+    return sp.Add(S.Zero, *constant)
 
 
 def question_body(context: Context, node: tree.Call) -> tree.Expr:
@@ -139,8 +138,19 @@ def exact_mean(expansion: Expansion, terms: Terms, text: str) -> ExactMean:
 
 def by_powers(value: Expr, n: Symbol) -> Expr:
     """A sum ordered by powers of n, each once."""
+    return sp.Add(S.Zero, *(sp.Add(*found) * power for power, found in powers(value, n).items()))
+
+
+def powers(value: Expr, n: Symbol) -> dict[Expr, list[Expr]]:
+    """The coefficients of the powers of n in a sum; exponents may be symbolic."""
     parts: dict[Expr, list[Expr]] = {}
-    for term in sp.Add.make_args(sp.expand(value)):
+    for term in sp.Add.make_args(sp.expand(value, power_exp=False)):
         c, power = term.as_independent(n, as_Add=False)
-        parts.setdefault(power, []).append(c)
-    return sp.Add(S.Zero, *(sp.Add(*c) * power for power, c in parts.items()))
+        parts.setdefault(sp.powsimp(power), []).append(c)
+    return parts
+
+
+def exponents(value: Expr, n: Symbol) -> list[Expr]:
+    """The exponents of n in a sum of powers; NaN for a term that is no power."""
+    found = (power_of(power, n) for power in powers(value, n))
+    return [S.NaN if each is None else each[1] for each in found]

@@ -15,6 +15,7 @@ from tpsym.errors import Span, fail
 from tpsym.exact.edgeworth import edgeworth_polynomials
 from tpsym.exact.sums import cumulants_of
 from tpsym.functions import Phi, step
+from tpsym.limit.variables import label_latex
 from tpsym.program.arithmetic import plain
 from tpsym.program.evaluate import evaluate
 from tpsym.program.instructions import Dimension
@@ -110,7 +111,7 @@ def ask_edgeworth(side: LimitQuestions, context: Context, node: tree.Call, scope
         return Scalar(stand_in(x) if side.dry else edgeworth_expansion(law(), x))
 
     name = format_expression(node.args[0])
-    return Stated("edgeworth", apply, lambda text, span: (stated(law(), name, text, span),))
+    return Stated("edgeworth", apply, lambda text, span: (stated(side, law(), name, text, span),))
 
 
 def _order(context: Context, node: tree.Call, scope: Scope) -> int:
@@ -192,10 +193,12 @@ def sum_law(expansion: Expansion, terms: Terms, summed: tuple[Expr, Expr, Dimens
     return law
 
 
-def stated(law: SumLaw, name: str, text: str, span: Span) -> Answer:
+def stated(side: LimitQuestions, law: SumLaw, name: str, text: str, span: Span) -> Answer:
     """The distribution function of a scalar at a point x, with the cumulants it is made from."""
     x = Symbol("x", real=True)
-    left = sp.Function("P", real=True)(sp.Symbol(f"{name} ≤ x"))
+    event = Symbol(f"{name} ≤ x")
+    side.limit.variables.latex.setdefault(event, label_latex(name) + r" \le x")
+    left = sp.Function("P", real=True)(event)
     value = edgeworth_expansion(law, x)
     rows = tuple((sp.Integer(j), c) for j, c in enumerate(law.cumulants, start=1))
     order = sp.Rational(law.order, 2)

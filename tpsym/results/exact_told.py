@@ -17,7 +17,7 @@ from tpsym.exact.sums import cumulants_of, expected_sums
 from tpsym.exact.traces import expected_traces
 from tpsym.matrices import Diagonal, Word
 from tpsym.results.answers import Answer, Cell, Table
-from tpsym.results.exact import ExactMean, by_powers
+from tpsym.results.exact import ExactMean, by_powers, exponents
 from tpsym.results.exact_graphs import functions_alone, graph_of, word_of
 from tpsym.results.exact_names import latex_name, name
 from tpsym.results.exact_parts import Cycle, Key
@@ -102,8 +102,8 @@ def tables(found: ExactMean) -> tuple[Table, ...]:
         words = words_of(found, key)
         if len(words) == 1 and words[0] is not None and _has_pairings(words[0]):
             made.append(pairing_table(found, key, words[0], n))
-    if len(keys) == 1 and rule_for(found, keys[0]) is sum_of_coordinates and len(set(keys[0])) == 1:
-        made.append(block_table(found, keys[0], n))
+    if len(keys) == 1 and len(keys[0]) > 1 and len(set(keys[0])) == 1:
+        made += [block_table(found, keys[0], n)] if rule_for(found, keys[0]) is sum_of_coordinates else []
     return tuple(t for t in made if t.rows)
 
 
@@ -147,14 +147,14 @@ def fate(contribution: Expr, n: Symbol) -> Cell:
     """What becomes of a contribution as n grows."""
     if contribution == 0:
         return "0"
-    leading = max((t.as_coeff_exponent(n)[1] for t in sp.Add.make_args(sp.expand(contribution))), key=_order)
+    found = exponents(contribution, n)
+    if S.NaN in found or (len(found) > 1 and not all(e.is_Rational for e in found)):
+        return ""
+    leading = max(found)
     if leading == 0:
         return "stays"
-    return ("vanishes like ", n**leading) if leading.is_negative else ("grows like ", n**leading)
-
-
-def _order(power: Expr) -> Expr:
-    return power if power.is_Rational else S.Zero
+    words = "vanishes like " if leading.is_negative else "grows like " if leading.is_positive else "of order "
+    return (words, n**leading)
 
 
 # --- blocks -------------------------------------------------------------------------------------------
