@@ -12,6 +12,8 @@ from flint import acb, arb, ctx, fmpq, fmpz_poly
 from sympy import CRootOf, Dummy, Expr, Integer, Poly, Pow, Rational, Symbol, expand, sqrt, sqrtdenest
 from sympy import root as radical
 
+from tpsym.freeprob.failures import Unavailable
+
 MOST_BITS = 1 << 14
 
 
@@ -66,7 +68,7 @@ class Algebraic:
         with ctx.workprec(100):
             near = [v for v in candidates if arb(str(v.evalf(40))).overlaps(here + arb(0, 2.0**-90) * (1 + abs(here)))]
         if len(near) != 1:
-            raise ArithmeticError(f"no radical for root {self.index} of {self.coefficients}")
+            raise Unavailable(f"no radical for root {self.index} of {self.coefficients}")
         return near[0]
 
 
@@ -127,7 +129,7 @@ def compare(x: Algebraic, y: Algebraic) -> int:
         if a > b:
             return 1
         bits *= 2
-    raise ArithmeticError("two algebraic numbers too close to compare")
+    raise Unavailable("two algebraic numbers too close to compare")
 
 
 def root_near(polynomial: fmpz_poly, value: arb) -> Algebraic | None:

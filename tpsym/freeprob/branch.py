@@ -16,12 +16,20 @@ from flint import acb, acb_poly, arb, ctx, fmpq, fmpz_poly
 from sympy import Expr
 
 from tpsym.freeprob.algebraic import real_roots
-from tpsym.freeprob.curve import Curve, CurveError, rational_moments, residual_is_zero, rows_of, singular_factors
+from tpsym.freeprob.curve import (
+    Curve,
+    CurveError,
+    NotDecided,
+    rational_moments,
+    residual_is_zero,
+    rows_of,
+    singular_factors,
+)
 
 MOST_STEPS = 20_000
 
 
-class BranchError(ArithmeticError):
+class BranchError(NotDecided):
     """The continuation came too close to a singular point for its precision."""
 
 

@@ -17,7 +17,7 @@ from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
 from tpsym.freeprob.algebraic import rational_between
-from tpsym.freeprob.branch import Point, far, follow
+from tpsym.freeprob.branch import BranchError, Point, far, follow
 from tpsym.freeprob.edges import Edge, Structure
 
 Real: TypeAlias = NDArray[np.float64]
@@ -137,7 +137,7 @@ def resolve(structure: Structure, edge: Edge, side: int, start: Point) -> list[t
             todo += [(low, half, depth + 1), (half, high, depth + 1)]
             continue
         if integral is None:
-            raise ArithmeticError("the density is not resolved by panels")
+            raise BranchError("the density is not resolved by panels")
         start = end
         rest = float((anchor - arb(float(anchor.mid()))).mid())
         found.append((*bounds, float(anchor.mid()), rest, side, turns, order, density, integral))
