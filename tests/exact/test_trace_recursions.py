@@ -47,15 +47,18 @@ def test_hundred_moments() -> None:
 
 
 def test_two_by_two_matrices() -> None:
-    """The GUE at n = 2 by integrating over its eigenvalues: t = s/2 with s, d independent."""
-    # H = a + b·σ with a, b_i ~ N(0, 1/2): Tr H^{2k} = (a+r)^{2k} + (a-r)^{2k}, r = |b|
-    for k, polynomial in enumerate(gue_traces(8)):
-        total = S.Zero
+    """At n = 2 the eigenvalues are a ± r with a Gaussian and r the length of an independent Gaussian vector.
+
+    GUE: a and three components of variance 1/2; GOE: a and two components of variance 1.
+    """
+    for k, (hermitian, symmetric) in enumerate(zip(gue_traces(60), goe_traces(60), strict=True)):
+        unitary = orthogonal = S.Zero
         for j in range(k + 1):
-            a = sp.factorial2(2 * (k - j) - 1) / S(2) ** (k - j)
-            r = sp.factorial2(2 * j + 1) / S(2) ** j
-            total += 2 * sp.binomial(2 * k, 2 * j) * a * r
-        assert int(polynomial(2)) == total
+            pairs = 2 * sp.binomial(2 * k, 2 * j) * sp.factorial2(2 * (k - j) - 1)
+            unitary += pairs * sp.factorial2(2 * j + 1) / S(2) ** k
+            orthogonal += pairs * 2**j * sp.factorial(j)
+        assert int(hermitian(2)) == unitary
+        assert int(symmetric(2)) == orthogonal
 
 
 def test_complex_wishart() -> None:
