@@ -180,14 +180,14 @@ def test_mistakes_in_an_expression_are_shown_in_it(correlation: tpsym.Program) -
 
 def test_a_file_that_asks_for_nothing_available() -> None:
     program = tpsym.parse(MLP.replace("PHI", "relu").replace("nngp(f)", "exact(E[f(x)])"), filename="mine.tp")
-    with pytest.raises(tpsym.TpError, match="an exact expectation of relu.*is not available yet") as error:
+    with pytest.raises(tpsym.TpError, match=r"an exact expectation of relu.*is not available yet") as error:
         tpsym.derive(program)
     assert str(error.value).startswith("mine.tp:20:16: error: ")
 
 
 def test_what_has_no_answer_is_warned_about_beside_what_has() -> None:
     program = tpsym.parse(MLP.replace("PHI", "relu") + "derive exact(E[f(x)])\n")
-    with pytest.warns(UserWarning, match="an exact expectation of relu.*is not available yet"):
+    with pytest.warns(UserWarning, match=r"an exact expectation of relu.*is not available yet"):
         report = tpsym.derive(program)
     assert {answer.question for answer in report.answers} == {"nngp(f)"}
 
