@@ -25,7 +25,7 @@ from known_laws import (
 from numpy.typing import NDArray
 from scipy import stats
 from scipy.integrate import quad
-from sympy import Integer, Rational
+from sympy import Integer, Rational, sqrt
 
 from tpsym.freeprob.curve import Curve, CurveError, NotDecided
 from tpsym.freeprob.grid import cauchy_grid
@@ -236,3 +236,31 @@ def test_refused() -> None:
     impostor = curve((z * G - 1) ** 2 + G**2, from_cumulants(lambda n: Integer(0)))
     with pytest.raises(CurveError):
         law(impostor)
+
+
+def test_laws_of_atoms_alone() -> None:
+    """Equal weights at ±√2."""
+    moments = lambda k: tuple(sqrt(2) ** n if n % 2 == 0 else Integer(0) for n in range(k + 1))  # noqa: E731
+    found = law(curve((z**2 - 2) * G - z, moments))
+    root = np.sqrt(2)
+    assert found.support == ()
+    assert np.allclose(found.atoms, [(-root, 0.5), (root, 0.5)])
+    assert np.allclose(found.cdf([-2, -1, 1.5]), [0, 0.5, 1])
+    assert np.allclose(found.ppf([0, 0.2, 0.5, 0.51, 1]), [-root, -root, -root, root, root])
+    assert np.array_equal(found.pdf([0.0, root]), [0, 0])
+    assert found.expect(lambda x: x**2) == pytest.approx(2)
+    assert set(np.abs(found.rvs(10, random_state=0))) == {root}
+
+
+def test_quantiles_at_the_ends() -> None:
+    found = law(affine(ginibre(2), Integer(1000), Integer(-(10**6))))
+    assert np.array_equal(found.ppf([0, 1]), [-(10**6), -(10**6) + 6750])
+
+
+@pytest.mark.parametrize("off", [Rational(1, 10**6), Rational(-1, 10**8)])
+def test_almost_touching(off: Rational) -> None:
+    """A gap of 2e-9, or a dip of the density to 1e-4: moments do not feel it."""
+    found = law(semicircle_and_signs(1 + off))
+    assert len(found.support) == (2 if off > 0 else 1)
+    assert total(found) == pytest.approx(1, abs=1e-13)
+    assert found.expect(lambda x: x**4) == pytest.approx(float(found.moment(4)), rel=1e-12)

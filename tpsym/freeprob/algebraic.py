@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cmp_to_key
+from functools import cmp_to_key, reduce
 from math import gcd
 from typing import Any
 
@@ -154,17 +154,21 @@ def rational_between(low: arb, high: arb) -> fmpq:
         scale *= 2
 
 
-def separation(polynomials: Iterable[fmpz_poly], at: Algebraic, bits: int) -> arb:
-    """A lower bound of the distance of ``at`` to all other complex roots; infinity if there are none."""
-    with ctx.workprec(bits):
-        here = acb(at.ball(bits))
-        distances = [abs(r - here) for p in polynomials for r, _ in p.complex_roots() if not r.overlaps(here)]
-        if not distances:
-            return arb.pos_inf()
-        least = distances[0]
-        for d in distances[1:]:
-            least = least.min(d)
-        return least.lower()
+def separation(polynomials: Sequence[fmpz_poly], at: Algebraic) -> arb:
+    """A lower bound of the distance of ``at``, a root of one of them, to all other roots; infinity if there are none.
+
+    The polynomials are irreducible and different, so that no other root is the same number.
+    """
+    bits = 64
+    while bits <= MOST_BITS:
+        with ctx.workprec(bits):
+            here = acb(at.ball(bits))
+            roots = [r for p in polynomials for r, _ in p.complex_roots()]
+            away = [abs(r - here).lower() for r in roots if not r.overlaps(here)]
+            if len(away) >= len(roots) - 1:
+                return reduce(lambda x, y: x.min(y), away, arb.pos_inf())
+        bits *= 2
+    raise Unavailable("two singular points too close to tell apart")
 
 
 def as_algebraic(value: Expr) -> Algebraic:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from flint import Ordering, arb, ctx, fmpq, fmpz_mpoly_ctx, fmpz_poly
 from sympy import Expr, S
 
-from tpsym.freeprob.algebraic import Algebraic, as_algebraic, real_roots, root_near
+from tpsym.freeprob.algebraic import Algebraic, as_algebraic, real_roots
 from tpsym.freeprob.branch import BranchError, Sheets, sheets_of
 from tpsym.freeprob.curve import Curve
 from tpsym.freeprob.edges import structure_of
@@ -34,16 +34,15 @@ def atoms(curve: Curve) -> tuple[tuple[Expr, Expr], ...]:
 
 
 def mass_at(sheets: Sheets, at: Algebraic, expansion: Expansion) -> Algebraic | None:
-    candidates = residue_polynomial(sheets, at)
-    value = expansion.mass
-    if value is None:
-        return None
+    """The mass at a pole, None for zero: of zero and the roots of the residue polynomial the one near the residue."""
+    candidates = [r for r in real_roots([residue_polynomial(sheets, at)]) if r.number > 0]
     with ctx.workprec(256):
         spread = (expansion.error / expansion.scales[0]).upper()
-        found = root_near(candidates, value + arb(0, float(spread) + 1e-300))
-    if found is None or found.number <= 0:
-        raise BranchError("the residue of the branch is none of those that the equation allows")
-    return found
+        value = expansion.coefficients[0].real + arb(0, float(spread) + 1e-300)
+        near = [r for r in candidates if r.ball(256).overlaps(value)]
+        if len(near) + value.contains(0) != 1:
+            raise BranchError("the residue of the branch is none of those that the equation allows, or several")
+    return near[0] if near else None
 
 
 def residue_polynomial(sheets: Sheets, at: Algebraic) -> fmpz_poly:

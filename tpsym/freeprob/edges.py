@@ -39,11 +39,6 @@ class Edge:
         """Density on both sides: a cusp, a divergence, or a point where only its formula changes."""
         return self.left is not None and self.right is not None
 
-    @property
-    def is_regular(self) -> bool:
-        """The density is analytic across the point, and there is no atom."""
-        return self.turns == 1 and self.expansion.mass is None
-
 
 @dataclass(frozen=True, slots=True)
 class Structure:

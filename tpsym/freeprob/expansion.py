@@ -73,7 +73,7 @@ def expand_at(sheets: Sheets, at: Algebraic) -> Expansion:
 
 def around(sheets: Sheets, at: Algebraic, shrink: int) -> Expansion:
     centre = acb(at.ball(2 * ctx.prec))
-    room = separation(sheets.singular, at, 64).min(arb(1) + abs(centre.real)).mid()
+    room = separation(sheets.singular, at).min(arb(1) + abs(centre.real)).mid()
     rho = room * arb(2) ** -shrink
     start = follow(sheets, far(sheets), centre + rho)
     values, here = [start.g], start

@@ -39,6 +39,11 @@ class Law:
     def edges(self) -> tuple[Edge, ...]:
         return self.structure.edges
 
+    @property
+    def end(self) -> float:
+        """The largest point of bands and atoms."""
+        return max([*self.panels.right[-1:], *(x for x, _ in self.atoms)])
+
     def moment(self, k: int) -> Expr:
         """Exact, from the moments of the curve."""
         return self.curve.moments(k)[k]
@@ -100,6 +105,7 @@ class Law:
         started = total[place] - np.array([m for *_, m in items])[place]
         chosen = index[inner]
         result[inner] = invert(self.panels, np.clip(flat, 0, 1)[inner] - started[inner], chosen)
+        result[flat <= 0], result[flat >= 1] = items[0][0], self.end
         result[~((flat >= 0) & (flat <= 1))] = np.nan
         return result.reshape(levels.shape)
 
