@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from tpsym.errors import TpError
+from tpsym.errors import TpError, fail
 
 if TYPE_CHECKING:
     from tpsym.api import Program
     from tpsym.polyhedra.forms import Form
+
+WIDEST = 20_000
 
 Guard = Callable[[Callable[..., int | None]], Callable[..., None]]
 
 
 def register(group: click.Group, guarded: Guard) -> None:
     """Add the command to a group."""
-    command = click.command("plot", short_help="Draw the stable region of a network.")(guarded(plot))
+    command = click.command("plot", short_help="Draw spectra and stable regions.")(guarded(plot))
     command.params = [
         click.Argument(["file"], type=click.Path(path_type=Path)),
         click.Option(["--question", "number"], type=int, metavar="N", help="Which of the questions that have figures."),
-        click.Option(["--x"], metavar="EXPRESSION", help="Horizontal coordinate, such as 'a[3] + b[3]'."),
-        click.Option(["--y"], metavar="EXPRESSION", help="Vertical coordinate."),
+        click.Option(["--n", "width"], type=click.IntRange(2, WIDEST), metavar="N",
+                     help="Spectra: width of the sampled matrix.  [default: 1000]"),
+        click.Option(["--seed"], type=click.IntRange(min=0), metavar="K",
+                     help="Spectra: seed of the sampled matrix.  [default: 0]"),
+        click.Option(["--bins"], type=int, metavar="N", help="Spectra: bins of the histogram."),
+        click.Option(["--x"], metavar="EXPRESSION", help="Regions: horizontal coordinate, such as 'a[3] + b[3]'."),
+        click.Option(["--y"], metavar="EXPRESSION", help="Regions: vertical coordinate."),
         click.Option(["-o", "--output"], type=click.Path(path_type=Path), help="A path ending in .svg, .png or .pdf."),
         click.Option(["--set", "settings"], multiple=True, metavar="NAME=VALUE",
                      help="Give a parameter or size a value."),
@@ -33,30 +40,63 @@ def register(group: click.Group, guarded: Guard) -> None:
 
 
 def plot(
-    file: Path, number: int | None, x: str | None, y: str | None, output: Path | None, settings: tuple[str, ...]
+    file: Path, number: int | None, width: int | None, seed: int | None, bins: int | None, x: str | None,
+    y: str | None, output: Path | None, settings: tuple[str, ...],
 ) -> int:
-    """Draw the stable region of a network in FILE, coloured by regime.
+    """Draw the spectrum of a matrix, or the stable region of a network, that FILE asks for.
 
-    FILE asks for it by `derive S` or `derive S.region` where S = scaling(f, …). Without --x and --y the section goes
-    through as many named parametrisations as possible. Without -o the figure is written next to FILE, as SVG.
+    `derive spectrum(A)`: the eigenvalues of a sampled matrix as a histogram, the limiting density over it, atoms and
+    edges. `derive S` or `derive S.region` where S = scaling(f, …): a section of the region coloured by regime, without
+    --x and --y through as many named parametrisations as possible. Without -o the figure is written next to FILE, as
+    SVG.
     """
     from tpsym import api
+    from tpsym.report.canvas import figure_class
     from tpsym.report.output import write
-    from tpsym.report.region_figures import image_form, region_image
-    from tpsym.results.exponent_plots import asked, drawn
+    from tpsym.report.region_figures import image_form
 
     target = output or file.with_suffix(".svg")
     form = image_form(target)
+    figure_class()
     program = api.load(file, settings=api.parse_settings(settings))
     api.check(program)
+    region, spectrum = {"x": x, "y": y}, {"n": width, "seed": seed, "bins": bins}
     try:
-        question = asked(program.model, program.limit_side, number=number)
-        found = drawn(question, x=_coordinate(program, "x", x), y=_coordinate(program, "y", y))
+        image = _image(program, form, number, region, spectrum)
     except TpError as error:
         raise error.located(source=program.source, filename=str(file)) from None
-    write(target, region_image(found, form=form))
+    write(target, image)
     click.echo(f"wrote {target}", err=True)
     return 0
+
+
+def _image(
+    program: Program, form: str, number: int | None, region: Mapping[str, str | None],
+    spectrum: Mapping[str, int | None],
+) -> bytes:
+    """The figure that a question asks for."""
+    from tpsym.report.region_figures import region_image
+    from tpsym.report.spectrum_figures import spectrum_image
+    from tpsym.results.exponent_plots import Asked, drawn
+    from tpsym.results.figure_questions import figure_asked
+    from tpsym.results.spectrum_plots import spectrum_plot
+
+    question = figure_asked(program.model, program.limit_side, number=number)
+    if isinstance(question, Asked):
+        _unused(spectrum, "a stable region", "a spectrum")
+        x, y = (_coordinate(program, name, text) for name, text in region.items())
+        return region_image(drawn(question, x=x, y=y), form=form)
+    _unused(region, "a spectrum", "a stable region")
+    n, seed = spectrum["n"] or 1000, spectrum["seed"] or 0
+    return spectrum_image(spectrum_plot(question, n=n, seed=seed, bins=spectrum["bins"]), form=form)
+
+
+def _unused(options: Mapping[str, object | None], what: str, other: str) -> None:
+    """Refuse options of the other kind of figure."""
+    given = [f"--{name}" for name, value in options.items() if value is not None]
+    if given:
+        raise fail("bad-option", f"this question has the figure of {what}, and {', '.join(given)} belongs to {other}",
+                   fix="choose another question with --question N")
 
 
 def _coordinate(program: Program, name: str, text: str | None) -> Form | None:

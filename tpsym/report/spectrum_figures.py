@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from typing import TYPE_CHECKING, Any
 
-from sympy import Expr, Symbol
+from sympy import Expr, Rational, Symbol
 
 from tpsym.report.canvas import BOX, figure_class
 from tpsym.report.latex import latex
-from tpsym.results.spectrum_numbers import End
 from tpsym.results.spectrum_plots import SpectrumPlot
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ SIZE = (6.6, 4.4)
 LONGEST_LABEL = 16
 """Letters of an exact place that is written at an edge; longer ones are decimals."""
 LONGEST_TITLE = 64
+WRAP = 76
 CROWDED = 0.11
 """Part of the figure that labels of edges need."""
 
@@ -40,7 +41,7 @@ def spectrum_figure(drawn: SpectrumPlot, *, title: str | None = None) -> Figure:
     for k, (x, y) in enumerate(drawn.curves):
         axes.plot(x, y, color=LIMIT, linewidth=1.9, zorder=4, label="limit" if k == 0 else None)
     _limits(axes, drawn)
-    _edges(axes, drawn)
+    raised = _edges(axes, drawn)
     side = _atoms(axes, drawn)
     axes.set_xlabel("eigenvalue", fontsize=11)
     axes.set_ylabel("density", fontsize=11)
@@ -48,7 +49,7 @@ def spectrum_figure(drawn: SpectrumPlot, *, title: str | None = None) -> Figure:
     if side is None:
         axes.spines["right"].set_visible(False)
     _legend(axes, side)
-    _title(axes, drawn, title)
+    _title(axes, drawn, title, pad=34 if raised else 22 if drawn.ends else 8)
     return figure
 
 
@@ -68,30 +69,28 @@ def _limits(axes: Any, drawn: SpectrumPlot) -> None:
     axes.set_ylim(0, drawn.top)
 
 
-def _edges(axes: Any, drawn: SpectrumPlot) -> None:
-    """Dotted lines, and on top the places; where they are close every second one stands higher."""
-    if not drawn.ends:
-        return
+def _edges(axes: Any, drawn: SpectrumPlot) -> bool:
+    """Dotted lines, and on top the places; where they are close every second one stands higher. Whether one does."""
     left, right = axes.get_xlim()
-    last, raised = -float("inf"), False
+    last, raised, ever = -float("inf"), False, False
     for end in drawn.ends:
         axes.axvline(end.position, color=EDGE, linewidth=0.9, linestyle=":", zorder=1)
         raised = not raised and end.position - last < CROWDED * (right - left)
-        last = end.position
-        axes.annotate(_place(end), (end.position, 1), xycoords=("data", "axes fraction"), textcoords="offset points",
-                      xytext=(0, 15 if raised else 3), ha="center", va="bottom", fontsize=10, color="#444444")
-
-
-def _place(end: End) -> str:
-    return exact_label(end.expr, end.position)
+        last, ever = end.position, ever or raised
+        axes.annotate(exact_label(end.expr, end.position), (end.position, 1), xycoords=("data", "axes fraction"),
+                      xytext=(0, 15 if raised else 3), textcoords="offset points", ha="center", va="bottom",
+                      fontsize=10, color="#444444")
+    return ever
 
 
 def exact_label(expr: Expr, number: float) -> str:
     """An exact number if it is short, else a decimal."""
+    if isinstance(expr, Rational) and len(str(expr)) <= LONGEST_LABEL // 2:
+        return f"${expr}$"
     written = latex(expr)
-    letters = written.replace(r"\frac", "").replace(r"\sqrt", "r").replace("{", "").replace("}", "").replace(" ", "")
-    short = len(letters) <= LONGEST_LABEL and not expr.atoms(Symbol) and "CRootOf" not in str(expr)
-    return f"${written}$" if short else f"${number:.4g}$"
+    letters = written.replace(r"\sqrt", "r").replace("{", "").replace("}", "").replace(" ", "")
+    short = len(letters) <= LONGEST_LABEL and r"\frac" not in written and not expr.free_symbols
+    return f"${written}$" if short and "CRootOf" not in str(expr) else f"${number:.4g}$"
 
 
 def _atoms(axes: Any, drawn: SpectrumPlot) -> Any:
@@ -138,21 +137,19 @@ def _legend(axes: Any, side: Any) -> None:
                                                 edgecolor="none", fontsize=9.5)
 
 
-def _title(axes: Any, drawn: SpectrumPlot, title: str | None) -> None:
+def _title(axes: Any, drawn: SpectrumPlot, title: str | None, *, pad: float) -> None:
     """The matrix as it is written, below it the values of parameters and what has to be said."""
     if title is None:
         text = drawn.text if len(drawn.text) <= LONGEST_TITLE else drawn.text[:LONGEST_TITLE] + "…"
         title = f"spectrum of {text}".replace("$", r"\$")
-    said = [f"${latex(Symbol(name))} = {latex(value)}$" for name, value in drawn.values.items()]
+    said = [f"${latex(Symbol(name))} = {exact_label(value, float(value))[1:]}" for name, value in drawn.values.items()]
     lines = [title, ", ".join(said), *_remarks(drawn)]
-    pad = 30 if drawn.ends else 8
     axes.set_title("\n".join(line for line in lines if line), fontsize=11, pad=pad)
 
 
 def _remarks(drawn: SpectrumPlot) -> list[str]:
     if drawn.reason is not None:
-        text = drawn.reason if len(drawn.reason) <= LONGEST_TITLE else drawn.reason[:LONGEST_TITLE] + "…"
-        return [f"no curve: {text}"]
+        return textwrap.wrap(f"no curve: {drawn.reason}".replace("$", r"\$"), WRAP)
     return [] if drawn.proved else ["the equation of the limit is a guess from moments"]
 
 

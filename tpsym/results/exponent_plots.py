@@ -1,4 +1,4 @@
-"""Which figures a file asks for: the stable regions of its questions, and the coordinates that a user writes."""
+"""Figures of stable regions that a file asks for, and the coordinates that a user writes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from tpsym.program.elaborate import Model
 from tpsym.program.evaluate import evaluate
 from tpsym.program.values import Region, Scalar, Theory, Value
 from tpsym.results.exponent_sections import RegionSection, section
-from tpsym.results.questions import LimitQuestions
 from tpsym.scaling.regimes import Scaling
 from tpsym.syntax import tree
 from tpsym.syntax.format import format_expression
@@ -27,31 +26,11 @@ class Asked:
     scaling: Scaling
 
 
-def asked(model: Model, side: LimitQuestions, *, number: int | None = None) -> Asked:
-    """The question with a number among those that ask for scaling exponents, or the first one.
-
-    Raises:
-        TpError: ``no-figure`` if there is none.
-    """
-    found: list[tuple[tree.Derive, Theory | Region]] = []
-    for question in model.questions:
-        side.forget()
-        value = evaluate(model.context, question.value, model.context.scope)
-        if isinstance(value, Region) or (isinstance(value, Theory) and value.kind == "scaling"):
-            found.append((question, value))
-    if not found:
-        raise fail("no-figure", "the file does not ask for the stable region of a network",
-                   fix="derive scaling(f, sgd(lr = n^(-c))).region")
-    if number is not None and not 1 <= number <= len(found):
-        raise fail("no-figure", f"there is no question {number} with a figure", expected=f"1 to {len(found)}")
-    question, value = found[(number or 1) - 1]
-    return Asked(format_expression(question.value), question.span, _scaling(value))
-
-
-def _scaling(value: Theory | Region) -> Scaling:
+def asked_region(question: tree.Derive, value: Theory | Region) -> Asked:
+    """A question whose answer is the exponents of a network, or its stable region."""
     content = value.content()
     scaling: Scaling = content if isinstance(value, Theory) else content[0]
-    return scaling
+    return Asked(format_expression(question.value), question.span, scaling)
 
 
 def drawn(question: Asked, *, x: Form | None = None, y: Form | None = None) -> RegionSection:
@@ -73,4 +52,4 @@ def coordinate(model: Model, node: tree.Expr) -> Form:
     return form
 
 
-__all__ = ["Asked", "asked", "coordinate", "drawn"]
+__all__ = ["Asked", "asked_region", "coordinate", "drawn"]

@@ -27,7 +27,7 @@ CURVE = 600
 GRADING = 4
 """Points of the curve approach the ends of a band at this power."""
 BESIDE = 0.02
-"""Part of a band beside an end with infinite density that does not decide how high the figure is."""
+"""Part of the support beside an end with infinite density that does not decide how high the figure is."""
 HIGHEST = 2.0
 """Height of the figure in units of the density away from such ends."""
 
@@ -76,7 +76,7 @@ def spectrum_plot(study: SpectrumStudy, *, n: int, seed: int = 0, bins: int | No
     heights = counts / (found.size * np.diff(edges)) if rest.size else counts
     curves = _curves(law) if law else ()
     sampled = tuple((x, float(mask.mean())) for x, mask in zip(places, at, strict=True))
-    values = {s.name: e for s, e in study.drawn_at.items()}
+    values = {s.name: e for s, e in study.drawn_at.items() if s in study.depends_on}
     return SpectrumPlot(
         study.text, values, n, seed, found, edges, heights, curves, law.ends if law else (), law.atoms if law else (),
         sampled, _top(law, curves, edges, heights), proved, reason,
@@ -145,8 +145,9 @@ def _top(law: NumericLaw | None, curves: Sequence[tuple[Real, Real]], edges: Rea
         highest = max([bars, *(float(y.max(initial=0.0)) for _, y in curves)])
         return 1.1 * highest if highest > 0 else 1.0
     away = [0.0]
+    whole = curves[-1][0][-1] - curves[0][0][0]
     for x, y in curves:
-        far = np.all([np.abs(x - p) > BESIDE * (x[-1] - x[0]) for p in poles], axis=0)
+        far = np.all([np.abs(x - p) > BESIDE * whole for p in poles], axis=0)
         away.append(float(y[far].max(initial=0.0)))
     reference = max(away)
     return min(1.1 * max(bars, reference), HIGHEST * reference) if reference > 0 else 1.1 * max(bars, 1e-300)

@@ -17,13 +17,17 @@ from sympy import Expr, Symbol
 from tpsym.errors import NOWHERE, TpError, fail
 from tpsym.freeprob.failures import Unavailable
 from tpsym.freeprob.spectrum import Spectrum
+from tpsym.gauss.numeric import value as ball_value
 from tpsym.matrices import Polynomial
 from tpsym.program.elaborate import Model
 from tpsym.program.evaluate import evaluate
-from tpsym.program.values import Operator, Scalar, Theory, Value, describe
+from tpsym.program.settings import evaluated
+from tpsym.program.values import Macro, Operator, Scalar, Theory, Value, describe
+from tpsym.results.answers import needed
 from tpsym.results.kernels import Values, exact_values
 from tpsym.results.questions import LimitQuestions
 from tpsym.results.reasons import NoLimit
+from tpsym.results.setting_texts import parse_settings
 from tpsym.results.spectra import Cases, by_condition, engine, law_of
 from tpsym.results.spectral_matrix import limiting, spectral_matrix
 from tpsym.results.spectral_moments import finite_moment
@@ -43,6 +47,7 @@ Point: TypeAlias = Expr | Fraction | int | float | str
 """A number or an expression; a float stands for the decimal it prints as, text is of the language."""
 
 WIDTH = 1000
+DIGITS = 20
 T, W = Symbol("t", real=True), Symbol("w", real=True)
 
 
@@ -86,7 +91,9 @@ class SpectrumStudy:
             TpError: a value is no number, or the file has no such parameter.
         """
         given = {**(values or {}), **named}
-        return replace(self, values={**self.values, **exact_values(self._model, given)})
+        texts = parse_settings(f"{name}={value}" for name, value in given.items() if isinstance(value, str))
+        exact = exact_values(self._model, given | evaluated(texts))
+        return replace(self, values={**self.values, **exact})
 
     # --- exact ---------------------------------------------------------------------------------------------
 
@@ -201,11 +208,11 @@ class SpectrumStudy:
 
     @property
     def mean(self) -> float:
-        return float(self._numeric_moment(1))
+        return self._numeric(self.moment(1))
 
     @property
     def var(self) -> float:
-        return float(self._numeric_moment(2) - self._numeric_moment(1) ** 2)
+        return self._numeric(self.moment(2) - self.moment(1) ** 2)
 
     @property
     def std(self) -> float:
@@ -234,6 +241,12 @@ class SpectrumStudy:
             raise no_value(missing)
         return dict(sorted((known | instead).items(), key=lambda pair: pair[0].name))
 
+    @property
+    def depends_on(self) -> set[Symbol]:
+        """Parameters that the matrix depends on, its law or what it is computed from."""
+        context = self._side.context
+        return parameters_read(context.builder.program(), self._operator, context.nodes, every_width=False)
+
     def plot(self, n: int = WIDTH, seed: int = 0, *, bins: int | None = None) -> Figure:
         """The eigenvalues of a sampled matrix as a histogram with the density over it, as a matplotlib figure."""
         from tpsym.results.spectrum_plots import spectrum_plot
@@ -259,11 +272,15 @@ class SpectrumStudy:
     def _known(self) -> dict[Symbol, Expr]:
         return known_values(self._model, self.values)
 
-    def _numeric_moment(self, k: int) -> Expr:
-        found = self.moment(k).xreplace(self._known)
-        if found.free_symbols:
-            raise no_value(found.free_symbols)
-        return found
+    def _numeric(self, expr: Expr) -> float:
+        """An expression in moments as a number; means without closed form are integrated."""
+        known = self._known
+        found = expr.xreplace(known)
+        written = {s: e.xreplace(known) for s, e in needed(found, self._side.limit.definitions)}
+        missing = set().union(found.free_symbols, *(e.free_symbols for e in written.values())) - written.keys()
+        if missing:
+            raise no_value(missing)
+        return float(ball_value(found, {}, digits=DIGITS, definitions=written)[0].value)
 
     def _point(self, t: Point) -> Expr:
         if isinstance(t, Expr):
@@ -315,12 +332,17 @@ def study_of(
         TpError: no symmetric matrix of a width. NoLimit: it is no polynomial in Gaussian matrices and diagonals.
     """
     if isinstance(value, Theory) and value.kind == "spectrum":
-        value = value.subject
-        if isinstance(node, tree.Call) and len(node.args) == 1:
-            node = node.args[0]
+        value, node = value.subject, _matrix_of(model, node)
     operator, polynomial = spectral_matrix(side, value, node)
     assert polynomial is not None
     return SpectrumStudy(format_expression(node), {}, model, side, operator, polynomial, draw)
+
+
+def _matrix_of(model: Model, node: tree.Expr) -> tree.Expr:
+    """The matrix in ``spectrum(A)``, also where the file has given that a name."""
+    if isinstance(node, tree.Name) and isinstance(macro := model.context.scope.find(node.id), Macro):
+        node = macro.definition.value
+    return node.args[0] if isinstance(node, tree.Call) and len(node.args) == 1 else node
 
 
 def _expression(model: Model, text: str) -> Expr:

@@ -57,18 +57,23 @@ def sample_matrix(
     return total
 
 
-def parameters_read(program: Program, operator: Operator, nodes: Mapping[Symbol, int]) -> set[Symbol]:
-    """The symbols that have to have a value for the matrix to be drawn, other than widths."""
+def parameters_read(
+    program: Program, operator: Operator, nodes: Mapping[Symbol, int], *, every_width: bool = True
+) -> set[Symbol]:
+    """The symbols that have to have a value for the matrix to be drawn, other than widths.
+
+    A run needs the ratios of all widths of the program; without ``every_width`` those of other matrices are left out.
+    """
     found: set[Symbol] = set().union(*(e.free_symbols for e in _expressions(operator))) - nodes.keys()
     behind = program.ancestors(_instructions(operator, nodes))
-    dimensions = set()
+    dimensions: set[Dimension] = set()
     for node in program.graph:
         match program[node]:
             case Matrix(rows=rows, columns=columns, variance=variance):
-                dimensions |= {rows, columns}
+                dimensions |= {rows, columns} if every_width or node in behind else set()
                 found |= variance.free_symbols if node in behind else set()
             case Vector(dimension=dimension, mean=mean):
-                dimensions.add(dimension)
+                dimensions |= {dimension} if every_width or node in behind else set()
                 found |= mean.free_symbols | program.covariance(node, node).free_symbols if node in behind else set()
             case RandomScalar(mean=mean, variance=variance):
                 found |= mean.free_symbols | variance.free_symbols if node in behind else set()
@@ -79,8 +84,14 @@ def parameters_read(program: Program, operator: Operator, nodes: Mapping[Symbol,
     for (a, b), covariance in program.covariances.items():
         found |= covariance.free_symbols if a in behind and b in behind else set()
     found |= set().union(*(d.ratio.free_symbols for d in dimensions))
-    widths = {d.name for d in dimensions}
+    widths = {d.name for d in _dimensions(program)}
     return {s for s in found if s.name not in widths and not s.name.startswith("$")}
+
+
+def _dimensions(program: Program) -> set[Dimension]:
+    initial = [program[node] for node in program.graph]
+    matrices = {d for i in initial if isinstance(i, Matrix) for d in (i.rows, i.columns)}
+    return matrices | {i.dimension for i in initial if isinstance(i, Vector)}
 
 
 def _expressions(operator: Operator) -> list[Expr]:
