@@ -110,26 +110,28 @@ def _eliminate(pivot: Any, other: Any, u: Symbol, evaluator: Evaluator, deadline
 
 
 def _reduced(system: System, evaluator: Evaluator) -> tuple[list[Symbol], list[Any]]:
-    """Unknowns that vanish or are equal put together, as far as the equations say the same of them.
+    """The unknowns that are left when those that vanish or are equal are put together, and their equations."""
+    image = put_together(system)
+    equations = dict(zip(system.unknowns, system.polynomials, strict=True))
+    heads = sorted({head for head in image.values() if head is not None}, key=str)
+    return heads, [_mapped(equations[head], image, system) for head in heads]
+
+
+def put_together(system: System) -> dict[Symbol, Symbol | None]:
+    """For each unknown one that is equal to it, ``None`` for one that vanishes, as far as the equations say so.
 
     The system has one solution in power series, so one that is found with unknowns put together is that one.
     """
-    order = ORDERS[0]
-    series = {u: tuple(int(c) for c in s(order)) for u, s in system.unknowns.items()}
+    series = {u: tuple(int(c) for c in s(ORDERS[0])) for u, s in system.unknowns.items()}
     equations = dict(zip(system.unknowns, system.polynomials, strict=True))
     groups: dict[tuple[int, ...], list[Symbol]] = {}
     for u, s in series.items():
         groups.setdefault(s, []).append(u)
-    for split in range(2):
-        image = {u: (None if not any(s) else members[0]) for s, members in groups.items() for u in members}
-        image[H] = H
-        mapped = {u: _mapped(p, image, system) for u, p in equations.items()}
-        heads = {head for head in image.values() if head is not None}
-        agree = all(_same(mapped[u], mapped[head] if head is not None else None) for u, head in image.items())
-        if agree or split:
-            return sorted(heads, key=str), [mapped[head] for head in sorted(heads, key=str)]
-        groups = {(i,): [u] for i, u in enumerate(series)}
-    raise AssertionError
+    image = {u: (members[0] if any(s) else None) for s, members in groups.items() for u in members}
+    image[H] = H
+    mapped = {u: _mapped(p, image, system) for u, p in equations.items()}
+    agree = all(_same(mapped[u], mapped[head] if head is not None else None) for u, head in image.items())
+    return image if agree else {u: u for u in series}
 
 
 def _same(a: Any, b: Any) -> bool:

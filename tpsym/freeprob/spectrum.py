@@ -155,9 +155,7 @@ class Spectrum:
             lambda curve: density(curve, mark), lambda curve, within: density_by_cells(curve, mark, within=within)
         )
         value = found[0][1] if len(found) == 1 else sp.Piecewise(*((v, c) for c, v in found))
-        if scale != 1 or shift != 0:
-            value = moved_density(value, mark, scale, shift)
-        return value.xreplace({mark: t})
+        return moved_density(value, mark, scale, shift).xreplace({mark: t})
 
     def law(self, values: Mapping[Symbol, Rational] | None = None) -> Law:
         """The law at values of the parameters, with ``pdf``, ``cdf``, ``ppf``, ``rvs`` in double precision."""
@@ -175,7 +173,8 @@ class Spectrum:
 
     def _moved(self, t: Expr) -> Expr:
         affine = self.moments.affine
-        return t if affine.scale == 1 and affine.shift == 0 else sp.expand(affine.scale * t + affine.shift)
+        moved = t if affine.scale == 1 and affine.shift == 0 else sp.expand(affine.scale * t + affine.shift)
+        return as_square(moved)
 
 
 def _near(number: Expr) -> Rational:
@@ -205,8 +204,19 @@ def moved_density(value: Expr, mark: Symbol, scale: Expr, shift: Expr) -> Expr:
             moved = condition.xreplace({r: _solved(r, mark, scale, shift) for r in relations})
             pieces.append((moved_density(inner, mark, scale, shift), moved))
         return sp.Piecewise(*pieces)
-    place = (mark - shift) / scale
-    return sp.cancel(value.xreplace({mark: place}).replace(_is_root, _cleared) / scale)
+    if scale == 1 and shift == 0:
+        return value
+    moved = value.xreplace({mark: (mark - shift) / scale}).replace(_is_root, _cleared) / scale
+    roots = [f for f in sp.Mul.make_args(moved) if _is_root(f)]
+    return sp.Mul(*roots) * sp.cancel(moved / sp.Mul(*roots))
+
+
+def as_square(expr: Expr) -> Expr:
+    """``1 − 2√λ + λ`` as ``(1 − √λ)²``, where that is shorter."""
+    roots = {s: sp.Dummy(positive=True) for s in expr.free_symbols if s.is_positive}
+    inner = sp.factor(expr.xreplace({s: y**2 for s, y in roots.items()}))
+    found: Expr = inner.xreplace({y: sp.sqrt(s) for s, y in roots.items()})
+    return found if sp.count_ops(found) < sp.count_ops(expr) else expr
 
 
 def _is_root(expr: Expr) -> bool:
@@ -224,7 +234,7 @@ def _solved(relation: Any, mark: Symbol, scale: Expr, shift: Expr) -> Any:
     """``a < t`` in terms of ``scale · t + shift``."""
     if not relation.has(mark):
         return relation
-    left, right = (mark if side == mark else sp.expand(scale * side + shift) for side in relation.args)
+    left, right = (mark if side == mark else as_square(sp.expand(scale * side + shift)) for side in relation.args)
     return relation.func(left, right)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import sympy as sp
@@ -34,13 +35,14 @@ class System:
     """Polynomials over ``ring`` that vanish at power series in t; ``unknowns`` gives these modulo a prime.
 
     The generators of the ring are t, h = Σ m_k t^k, the other unknowns, and the numbers of the polynomial.
-    ``residues`` stand for the numbers.
+    ``residues`` stand for the numbers; ``solved`` gives each unknown as a sum of fractions.
     """
 
     ring: Ring
     polynomials: tuple[Any, ...]
     unknowns: dict[Symbol, Series]
     residues: dict[Expr, int]
+    solved: Mapping[Symbol, Callable[[], list[tuple[Any, Any]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ def system(moments: Moments, *, seed: int = 1) -> System:
     builder = _Builder(moments, ring, symbols)
     found = tuple(builder.equation(key) for key in symbols)
     unknowns = {s: _mean(series, key, moments) for key, s in symbols.items()}
-    return System(ring, found, unknowns, at)
+    solved = {s: partial(builder.fractions, key) for key, s in symbols.items()}
+    return System(ring, found, unknowns, at, solved)
 
 
 def _algebra(moments: Moments, ring: Any) -> Algebra:
@@ -135,7 +138,19 @@ class _Builder:
     symbols: dict[Key, Symbol]
 
     def equation(self, key: Key) -> Any:
-        """``u ∏ det − Σ_k p_k inside_k cofactor_k ∏ other det``, values with equal determinants taken together."""
+        """``u ∏ det − Σ_k p_k inside_k cofactor_k ∏ other det``."""
+        fractions = self.fractions(key)
+        left = self.ring.element(self.symbols[key])
+        for _, det in fractions:
+            left = left * det
+        for i, (part, _) in enumerate(fractions):
+            for j, (_, det) in enumerate(fractions):
+                part = part if i == j else part * det
+            left = left - part
+        return left
+
+    def fractions(self, key: Key) -> list[tuple[Any, Any]]:
+        """``p inside cofactor`` and ``det`` by value of the diagonals, values with equal determinants together."""
         (row, column), inside = key
         law = self.moments.values
         chances = (S.One,) if law is None else law.probabilities
@@ -146,15 +161,7 @@ class _Builder:
             text = str(det)
             old = by_det.get(text)
             by_det[text] = (det, part if old is None else old[1] + part)
-        dets = [d for d, _ in by_det.values()]
-        left = self.ring.element(self.symbols[key])
-        for d in dets:
-            left = left * d
-        for i, (_, part) in enumerate(by_det.values()):
-            for j, d in enumerate(dets):
-                part = part if i == j else part * d
-            left = left - part
-        return left
+        return [(part, det) for det, part in by_det.values()]
 
     def _inverse(self, row: int, column: int, number: int) -> tuple[Any, Any]:
         """Determinant of ``1 - M`` over the states between, and the cofactor."""

@@ -81,7 +81,7 @@ def _written(found: Expr, mark: Symbol, w: Expr) -> Expr:
 
 def _roots(polynomial: Expr, x: Symbol, what: str) -> list[Expr]:
     poly = Poly(polynomial, x)
-    while poly.eval(0) == 0 and poly.degree() > 1:
+    while poly.nth(0) == 0 and poly.degree() > 1:
         poly = poly.quo(Poly(x, x))
     if poly.degree() > 2:
         raise Unavailable(f"{what} has no closed form: the equation has degree {poly.degree()} in it")

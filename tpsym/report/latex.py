@@ -16,7 +16,7 @@ from tpsym.report.latex_names import latex_name
 from tpsym.report.laws import Laws
 from tpsym.report.measure import is_tall, width
 from tpsym.report.names import GREEK
-from tpsym.report.ordering import factored, is_inner_product
+from tpsym.report.ordering import chain, factored, is_inner_product
 from tpsym.report.typesetter import HEADS, Typesetter, is_atom, is_long, primes
 from tpsym.results.answers import Notation
 
@@ -229,6 +229,10 @@ class MathLatex(Typesetter, LatexPrinter):
         return r"-\infty"
 
     def _print_And(self, expr: Expr, **_: Any) -> str:
+        if (found := chain(expr)) is not None:
+            a, first, x, second, b = found
+            signs = {"<": "<", "<=": r"\leq"}
+            return f"{self._print(a)} {signs[first]} {self._print(x)} {signs[second]} {self._print(b)}"
         return r" \text{ and } ".join(self._side(a) for a in _sorted_conditions(expr))
 
     def _print_Or(self, expr: Expr, **_: Any) -> str:

@@ -13,7 +13,7 @@ from tpsym.functions import Unknown
 from tpsym.report.escape import html
 from tpsym.report.laws import Laws
 from tpsym.report.names import Style, render, split_identifier
-from tpsym.report.ordering import factored, is_inner_product
+from tpsym.report.ordering import chain, factored, is_inner_product
 from tpsym.report.text import RELATIONS, text
 from tpsym.report.typesetter import HEADS, Typesetter, is_atom, is_long, primes
 
@@ -199,6 +199,10 @@ class MathMl(Typesetter, Printer):
         return _row(self._print(expr.lhs) + operator(RELATIONS[expr.rel_op]) + self._print(expr.rhs))
 
     def _print_And(self, expr: Any) -> str:
+        if (found := chain(expr)) is not None:
+            a, first, x, second, b = found
+            return _row(self._print(a) + operator(RELATIONS[first]) + self._print(x) + operator(RELATIONS[second])
+                        + self._print(b))
         return self._joined(expr, "and")
 
     def _print_Or(self, expr: Any) -> str:

@@ -264,3 +264,15 @@ def _start_positive(terms: list[Expr]) -> tuple[Expr, ...]:
         return (terms[-1], *terms[:-1]) if linear else tuple(reversed(terms))
     positive = next((t for t in terms if not is_negative(t)), terms[0])
     return (positive, *(t for t in terms if t is not positive))
+
+
+def chain(condition: Expr) -> tuple[Expr, str, Expr, str, Expr] | None:
+    """``a <= x <= b`` for the two conditions of a symbol in an interval; ``None`` for others."""
+    if len(condition.args) != 2 or not all(isinstance(c, sp.core.relational._Inequality) for c in condition.args):
+        return None
+    flipped = [c if isinstance(c.lhs, Symbol) else c.reversed for c in condition.args]
+    below = next((c for c in flipped if c.rel_op in (">", ">=")), None)
+    above = next((c for c in flipped if c.rel_op in ("<", "<=")), None)
+    if below is None or above is None or below.lhs != above.lhs:
+        return None
+    return below.rhs, below.rel_op.replace(">", "<"), below.lhs, above.rel_op, above.rhs

@@ -14,7 +14,7 @@ from tpsym.functions import Unknown
 from tpsym.report.escape import columns
 from tpsym.report.laws import Laws
 from tpsym.report.names import SUPERSCRIPT, unicode_name
-from tpsym.report.ordering import factored, is_inner_product
+from tpsym.report.ordering import chain, factored, is_inner_product
 from tpsym.report.typesetter import HEADS, Typesetter, is_atom, is_long, is_symbol, primes
 
 LONG_NUMERATOR = 24
@@ -182,6 +182,9 @@ class MathText(Typesetter, StrPrinter):
         return f"{self._print(expr.lhs)} {RELATIONS[expr.rel_op]} {self._print(expr.rhs)}"
 
     def _print_And(self, expr: Expr) -> str:
+        if (found := chain(expr)) is not None:
+            a, first, x, second, b = found
+            return f"{self._print(a)} {RELATIONS[first]} {self._print(x)} {RELATIONS[second]} {self._print(b)}"
         return " and ".join(self._side(a) for a in _conditions(expr))
 
     def _print_Or(self, expr: Expr) -> str:

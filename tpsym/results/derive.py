@@ -103,7 +103,7 @@ def _answer(model: Model, side: LimitQuestions, question: tree.Derive, told: set
     if isinstance(value, Endpoints) or (isinstance(value, Theory) and value.kind == "spectrum"):
         from tpsym.results.spectrum_answers import spectrum_answers
 
-        yield from spectrum_answers(side, value, text, question.span)
+        yield from spectrum_answers(side, value, text, question.span, told)
         return
     if isinstance(value, Theory | Region):
         from tpsym.results.exponent_answers import exponent_answers

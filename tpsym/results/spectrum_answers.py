@@ -5,49 +5,148 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import sympy as sp
 from sympy import Expr, S, Symbol
 
 from tpsym.errors import Span
-from tpsym.program.values import Endpoints, Theory
-from tpsym.results.answers import Answer
-from tpsym.results.spectra import attribute, by_condition, cases
+from tpsym.program.values import Endpoints, Operator, Theory
+from tpsym.results.answers import Answer, Cell, Table
+from tpsym.results.derive import new_steps
+from tpsym.results.reasons import NoLimit
+from tpsym.results.spectra import attribute, by_condition
+from tpsym.results.spectrum_steps import equation_steps
+from tpsym.results.vector_route import moment_by_vectors, moment_name, orders
 
 if TYPE_CHECKING:
     from tpsym.freeprob.spectrum import Spectrum
     from tpsym.results.questions import LimitQuestions
 
-MOMENTS = 4
+MOMENTS = 6
 """Moments that are stated."""
-G, Z = Symbol("G", real=True), Symbol("z", real=True)
+LONG = 80
+"""Operations of a moment that fits into a table."""
+G, Z, T = Symbol("G", real=True), Symbol("z", real=True), Symbol("t", real=True)
 
 
-def spectrum_answers(side: LimitQuestions, value: Theory | Endpoints, text: str, span: Span) -> Iterator[Answer]:
-    """The equation of the Cauchy transform, the endpoints of the support and the first moments.
+def spectrum_answers(
+    side: LimitQuestions, value: Theory | Endpoints, text: str, span: Span, told: set[int]
+) -> Iterator[Answer]:
+    """The equation of the Cauchy transform with edges, atoms and moments; the density; the moments through vectors.
 
     Raises:
         NoLimit: the law is not known.
     """
     if isinstance(value, Endpoints):
-        yield from _endpoints(side, value, text, text.removesuffix(".support"), span)
+        yield Answer(text, Symbol(text), Symbol(text), (), (), span, tables=(_endpoints(value),),
+                     note="; ".join(side.guesses))
         return
     law: Spectrum = value.content()
-    equation: Expr = attribute(side, law, "equation", (G, Z), span)
-    note = "; ".join(("G(z) = lim tr 1/(z - A)", *side.guesses))
-    yield Answer(text, equation, S.Zero, (), (), span, note=note)
-    yield from _endpoints(side, Endpoints(cases(attribute(side, law, "support", (), span))), text, text, span)
+    moments = _moments(side, law, span)
+    try:
+        equation = _collected(attribute(side, law, "equation", (G, Z), span))
+    except NoLimit as refusal:
+        yield Answer(text, Symbol(text), Symbol(text), (), (), span, tables=(moments,),
+                     note=f"no equation of the Cauchy transform: {refusal.reason}")
+    else:
+        note = "; ".join(("G(z) = lim tr 1/(z - A)", *side.guesses))
+        tables = tuple(t for t in (_edges(side, law, span), _atoms(law), moments) if t is not None)
+        steps = equation_steps(law, equation, span)
+        yield Answer(text, equation, S.Zero, (), steps, span, note=note, tables=tables)
+        yield from _density(side, law, text, span)
+    assert isinstance(value.subject, Operator)
+    yield from _by_vectors(side, law, value.subject, text, span, told)
+
+
+def _collected(equation: Expr) -> Expr:
+    """By powers of G, signs in front of sums."""
+    terms = []
+    for (power,), coefficient in sp.Poly(equation, G).terms():
+        factors = sp.factor_terms(coefficient)
+        minus = factors.could_extract_minus_sign()
+        terms.append(sp.Mul(-1 if minus else 1, G**power, -factors if minus else factors))
+    return sp.Add(*terms)
+
+
+# --- tables --------------------------------------------------------------------------------------------
+
+
+def _moments(side: LimitQuestions, law: Spectrum, span: Span) -> Table:
+    rows: list[tuple[Cell, ...]] = []
     for k in range(1, MOMENTS + 1):
-        yield _stated(text, f"{text}.moment({k})", attribute(side, law, "moment", (k,), span), span, "")
+        row = tuple(attribute(side, law, name, (k,), span) for name in ("moment", "free_cumulant"))
+        if any(sp.count_ops(e) > LONG for e in row) and rows:
+            break
+        rows.append((str(k), *row))
+    return Table("Moments", ("k", "moment", "free cumulant"), tuple(rows))
 
 
-def _endpoints(side: LimitQuestions, found: Endpoints, text: str, law: str, span: Span) -> Iterator[Answer]:
-    longest = max((len(values) for _, values in found.cases), default=0)
-    for k in range(longest):
-        value = by_condition([(c, values[k]) for c, values in found.cases if len(values) > k])
-        yield _stated(text, f"{law}.edge({k + 1})", value, span, "; ".join(side.guesses))
+def _edges(side: LimitQuestions, law: Spectrum, span: Span) -> Table | None:
+    """Endpoints with the exponents of the density beside them; cases of a parameter side by side."""
+    try:
+        ends, exponents = (attribute(side, law, name, (1,), span) for name in ("edge", "edge_exponent"))
+    except NoLimit:
+        return None
+    rows: list[tuple[Cell, ...]] = []
+    for condition, values in ends:
+        for k, end in enumerate(values):
+            near = [(c, e[k]) for c, e in exponents if len(e) == len(values)]
+            where = () if condition == sp.true else (condition,)
+            rows.append((end, by_condition(near) if near else "", *where))
+    several = any(len(row) > 2 for row in rows)
+    columns: tuple[Cell, ...] = ("edge", "exponent of the density", *(("where",) if several else ()))
+    return Table("Support", columns, tuple(rows)) if rows else None
 
 
-def _stated(text: str, name: str, value: Expr, span: Span, note: str) -> Answer:
-    return Answer(text, Symbol(name), value, (), (), span, note=note)
+def _endpoints(found: Endpoints) -> Table:
+    several = len(found.cases) > 1
+    rows = tuple(
+        (end, *((condition,) if several else ())) for condition, values in found.cases for end in values
+    )
+    return Table("Support", ("edge", *(("where",) if several else ())), rows)
+
+
+def _atoms(law: Spectrum) -> Table | None:
+    from tpsym.freeprob.failures import Unavailable
+
+    try:
+        found = law.atoms()
+    except Unavailable:
+        return None
+    rows = tuple(
+        (point, mass, *(() if condition == sp.true else (condition,)))
+        for condition, pairs in found for point, mass in pairs
+    )
+    several = any(len(row) > 2 for row in rows)
+    columns: tuple[Cell, ...] = ("point", "mass", *(("where",) if several else ()))
+    return Table("Atoms", columns, rows) if rows else None
+
+
+# --- the density, the vectors ----------------------------------------------------------------------------
+
+
+def _density(side: LimitQuestions, law: Spectrum, text: str, span: Span) -> Iterator[Answer]:
+    try:
+        value = attribute(side, law, "density", (T,), span)
+    except NoLimit:
+        return
+    name = Symbol(f"{text}.density(t)", real=True)
+    yield Answer(text, name, value, (), (), span, note="; ".join(side.guesses))
+
+
+def _by_vectors(
+    side: LimitQuestions, law: Spectrum, matrix: Operator, text: str, span: Span, told: set[int]
+) -> Iterator[Answer]:
+    """The same moments by the Master Theorem applied to z ↦ A z."""
+    for k in orders(matrix):
+        side.forget()
+        try:
+            value = moment_by_vectors(side, matrix, k, text, span)
+        except NoLimit:
+            return
+        if sp.expand(value - law.moment(k)) != 0:
+            raise AssertionError(f"the two derivations of moment {k} of {text} differ: {value} and {law.moment(k)}")
+        note = "by the Master Theorem, through z[t+1] = A z[t]"
+        yield Answer(text, moment_name(text, k), value, (), new_steps(side, told), span, note=note)
 
 
 __all__ = ["spectrum_answers"]
