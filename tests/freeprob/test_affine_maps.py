@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from known_laws import affine, ginibre, half_semicircle, marchenko_pastur, semicircle_and_signs
@@ -27,8 +28,9 @@ def rational(value: Fraction) -> Rational:
     return Rational(value.numerator, value.denominator)
 
 
+@pytest.mark.slow
 @given(st.sampled_from(LAWS), scales, shifts)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_structure(base, scale, shift):  # type: ignore[no-untyped-def]
     c, d = rational(scale), rational(shift)
     moved = affine(base, c, d)
@@ -50,7 +52,7 @@ def test_branch(base, scale, shift, point):  # type: ignore[no-untyped-def]
 
 
 @given(scales, shifts)
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 def test_closed_forms(scale, shift):  # type: ignore[no-untyped-def]
     t, c, d = Symbol("t", real=True), rational(scale), rational(shift)
     base, moved = density(ginibre(2), t), density(affine(ginibre(2), c, d), t)

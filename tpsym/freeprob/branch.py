@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import comb
 
 from flint import acb, acb_poly, arb, ctx, fmpq, fmpz_poly
 from sympy import Expr
@@ -84,26 +83,23 @@ def univariate(polynomial: object) -> fmpz_poly:
     return fmpz_poly([terms.get(j, 0) for j in range(max(terms) + 1)])
 
 
-def taylor(sheets: Sheets, z: acb, g: acb) -> list[list[acb]]:
-    """``c[j][k]``, the coefficient of w^k s^j in Q(g + w, z + s)."""
+def taylor(sheets: Sheets, z: acb, g: acb) -> list[acb_poly]:
+    """By powers of s the coefficients of Q(g + w, z + s), polynomials in w."""
     move_z, move_g = acb_poly([z, 1]), acb_poly([g, 1])
     moved = [acb_poly(row)(move_z).coeffs() for row in sheets.rows]
     width = max(len(m) for m in moved)
-    columns = [acb_poly([m[j] if j < len(m) else 0 for m in moved]) for j in range(width)]
-    return [column(move_g).coeffs() for column in columns]
+    return [acb_poly([m[j] if j < len(m) else 0 for m in moved])(move_g) for j in range(width)]
 
 
-def sheared(table: list[list[acb]], slope: acb) -> list[list[acb]]:
-    """The table after w → w + slope · s."""
-    degree = max(len(column) for column in table) - 1
-    powers = [acb(1)]
-    for _ in range(degree):
-        powers.append(powers[-1] * slope)
-    result = [[acb(0)] * (degree + 1) for _ in range(len(table) + degree)]
+def sheared(table: Sequence[acb_poly], slope: acb) -> list[acb_poly]:
+    """The table after w → w + slope · s, by p(w + slope s) = Σ (slope s)^m p^{(m)}(w) / m!."""
+    degree = max(column.degree() for column in table)
+    result = [acb_poly([0])] * (len(table) + degree)
     for j, column in enumerate(table):
-        for k, c in enumerate(column):
-            for m in range(k + 1):
-                result[j + m][k - m] += c * powers[m] * comb(k, m)
+        term = column
+        for m in range(column.degree() + 1):
+            result[j + m] += term
+            term = term.derivative() * acb_poly([slope / (m + 1)])
     return result
 
 
@@ -111,11 +107,12 @@ def isolate(sheets: Sheets, z: acb, g: acb) -> Disc | None:
     """A disc around the midpoint of ``g`` with a single root, its reach as long as easily found."""
     centre = g.mid()
     table = taylor(sheets, z, centre)
-    if len(table[0]) < 2 or not table[0][1].abs_lower() > 0:
+    first = table[0][1].abs_lower()
+    if not first > 0:
         return None
-    slope = (-table[1][0] / table[0][1]).mid() if len(table) > 1 and table[1] else acb(0)
-    sizes = [[c.abs_upper() for c in column] for column in sheared(table, slope)]
-    first, zero, higher = table[0][1].abs_lower(), sizes[0][0], sizes[0][2:]
+    slope = (-table[1][0] / table[0][1]).mid() if len(table) > 1 else acb(0)
+    sizes = [[c.abs_upper() for c in column.coeffs()] for column in sheared(table, slope)]
+    zero, higher = sizes[0][0] if sizes[0] else arb(0), sizes[0][2:]
     radius = widest(higher, first, abs(centre) + arb(2) ** -ctx.prec)
     slack = (first * radius - zero - radius**2 * horner(higher, radius)) * 15 / 16
     if not slack > 0:
@@ -127,7 +124,7 @@ def isolate(sheets: Sheets, z: acb, g: acb) -> Disc | None:
             reach = reach.min((slack / (4 * c)).root(j))
     while reach.is_finite() and reach * horner(moving, reach * 5 / 4) * 5 / 4 < slack:
         reach = (reach * 5 / 4).mid()
-    return Disc(centre, slope, radius, reach.lower()) if reach * horner(moving, reach) < slack or not moving else None
+    return Disc(centre, slope, radius, reach.lower()) if reach * horner(moving, reach) < slack else None
 
 
 def horner(coefficients: Sequence[arb], x: arb) -> arb:

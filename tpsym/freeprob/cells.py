@@ -20,7 +20,7 @@ from sympy.logic.boolalg import Boolean
 from tpsym.freeprob.algebraic import Algebraic, as_algebraic, compare, rational_between, real_roots
 from tpsym.freeprob.atoms import mass
 from tpsym.freeprob.conditions import Cell, Run, describe
-from tpsym.freeprob.curve import Curve, NotDecided, singular_expressions
+from tpsym.freeprob.curve import Curve, NotDecided, from_flint, singular_expressions, to_flint
 from tpsym.freeprob.residues import residue_at, residue_formulas
 from tpsym.freeprob.shapes import Shape, complete, shape_around, shape_exact
 
@@ -85,9 +85,9 @@ def decompose(curve: Curve, *, within: Range | None = None) -> Cells:
     poles = [f for f in moving if Poly(leading(curve), curve.z).rem(Poly(f, curve.z)).is_zero]
     residues = residue_formulas(curve, parameter)
     # an atom stays what it is unless another singular point meets its pole
-    of_atoms = [*meetings(poles, moving, curve.z), *(c for r in residues for c in r.critical)]
+    of_atoms = [*meetings(poles, moving, curve.z, parameter), *(c for r in residues for c in r.critical)]
     degenerate, unsteady = roots_in(parameter, fixed), roots_in(parameter, [*fixed, *of_atoms])
-    critical = roots_in(parameter, [*fixed, *of_atoms, *meetings(moving, moving, curve.z)])
+    critical = roots_in(parameter, [*fixed, *of_atoms, *meetings(moving, moving, curve.z, parameter)])
 
     def at_point(value: Algebraic) -> Cell[Shape]:
         shape = shape_exact(curve.at({parameter: value.expr})) if value.is_rational else None
@@ -125,13 +125,15 @@ def leading(curve: Curve) -> Expr:
     return Poly(curve.polynomial, curve.g).LC()
 
 
-def meetings(some: Sequence[Expr], all_of_them: Sequence[Expr], z: Symbol) -> list[Expr]:
+def meetings(some: Sequence[Expr], all_of_them: Sequence[Expr], z: Symbol, parameter: Symbol) -> list[Expr]:
     """Where roots in z of ``some`` of these irreducible polynomials meet another root, or go to infinity."""
+    generators = (z, parameter)
     found: list[Expr] = []
     for f in some:
-        poly = Poly(f, z)
-        found += [poly.LC(), *([poly.discriminant()] if poly.degree() > 1 else [])]
-        found += [poly.resultant(Poly(g, z)) for g in all_of_them if g != f]
+        poly, degree = to_flint(f, generators), Poly(f, z).degree()
+        together = [poly.discriminant(0)] if degree > 1 else []
+        together += [poly.resultant(to_flint(g, generators), 0) for g in all_of_them if g != f]
+        found += [Poly(f, z).LC(), *(from_flint(p, generators) for p in together)]
     return found
 
 
@@ -179,7 +181,8 @@ def mass_by_cells(curve: Curve, t: Expr, *, within: Range | None = None) -> list
         residue = residue_at(curve, t, parameter)
         here = (bottom * curve.z - top).expand()
         others = [f for f in moving if f not in (here, -here)]
-        critical = roots_in(parameter, [*fixed, *residue.critical, bottom, *meetings([here], others, curve.z)])
+        met = meetings([here], others, curve.z, parameter)
+        critical = roots_in(parameter, [*fixed, *residue.critical, bottom, *met])
         masses = residue.masses
 
     def at_point(value: Algebraic) -> Cell[Expr]:

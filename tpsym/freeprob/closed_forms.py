@@ -21,6 +21,7 @@ from sympy import (
 from sympy import sign as sign_of
 
 from tpsym.freeprob.curve import Curve, NotDecided
+from tpsym.freeprob.formulas import rational_square_parts
 from tpsym.freeprob.signs import Signs
 
 HALF, THIRD = Rational(1, 2), Rational(1, 3)
@@ -69,7 +70,9 @@ def cubic(poly: Poly, signs: Signs) -> Expr:
     constant = (2 * b**3 - 9 * a * b * c + 27 * a**2 * d).expand()
     outside = (outside * a).expand()
     common = gcd(constant, outside)
-    root = 3 * signs.size(cancel(outside / common)) * sqrt(3 * inside)
+    content, primitive = inside.as_content_primitive()
+    number, under = rational_square_parts(3 * content)
+    root = 3 * number * signs.size(cancel(outside / common)) * sqrt(under * primitive)
     rest = cancel(constant / common)
     sign = signs.sign(rest)
     level = Abs(rest) if sign is None else (sign * rest).expand()

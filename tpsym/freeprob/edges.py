@@ -11,7 +11,7 @@ from sympy import Expr
 
 from tpsym.freeprob.algebraic import Algebraic, rational_between, real_roots
 from tpsym.freeprob.branch import BranchError, Sheets, far, follow, is_real, sheets_of
-from tpsym.freeprob.curve import Curve
+from tpsym.freeprob.curve import Curve, CurveError
 from tpsym.freeprob.expansion import Expansion, expand_at
 
 
@@ -99,7 +99,11 @@ def has_density(sheets: Sheets, low: Algebraic, high: Algebraic) -> bool:
         try:
             with ctx.workprec(bits):
                 sample = rational_between(low.ball(bits), high.ball(bits))
-                return not is_real(sheets, follow(sheets, far(sheets), acb(arb(sample))))
+                point = follow(sheets, far(sheets), acb(arb(sample)))
+                real = is_real(sheets, point)
+                if not real and point.g.imag > 0:
+                    raise CurveError("the branch found is the transform of no positive measure")
+                return not real
         except BranchError:
             bits *= 2
             if bits > 2048:
