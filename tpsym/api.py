@@ -135,7 +135,7 @@ class Program:
             TpError: it is no symmetric matrix between widths.
         """
         from tpsym.report.spectrum_figures import spectrum_figure
-        from tpsym.results.spectrum_study import spectrum_study
+        from tpsym.results.spectrum_asked import spectrum_study
 
         with _Located(self):
             return spectrum_study(self.model, self.limit_side, matrix, spectrum_figure)

@@ -11,7 +11,8 @@ from tpsym.program.values import Region, Theory, Value
 from tpsym.results.exponent_plots import Asked, asked_region
 from tpsym.results.questions import LimitQuestions
 from tpsym.results.reasons import NoLimit
-from tpsym.results.spectrum_study import Draw, SpectrumStudy, study_of
+from tpsym.results.spectrum_asked import study_of
+from tpsym.results.spectrum_study import Draw, SpectrumStudy
 from tpsym.syntax import tree
 
 QUIET = ("not-available", "no-limit")

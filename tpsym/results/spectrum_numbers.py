@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -14,7 +13,9 @@ from sympy import Expr
 from tpsym.freeprob.atoms import atoms
 from tpsym.freeprob.equation import inner_curve
 from tpsym.freeprob.law import Law, law
-from tpsym.freeprob.spectrum import DIGITS, Spectrum, decided, irrational_numbers
+from tpsym.freeprob.moments import Moments
+from tpsym.freeprob.spectrum import Spectrum, decided, irrational_numbers
+from tpsym.results.spectrum_values import mapped, near_rational
 
 Real = NDArray[np.float64]
 
@@ -101,16 +102,17 @@ class NumericLaw:
 def numeric_law(spectrum: Spectrum) -> NumericLaw:
     """The law of a spectrum without parameters.
 
-    An irrational number in the equation is replaced by a rational one that agrees to 60 digits.
+    Where the equation has irrational numbers they are replaced by rational ones that agree to 60 digits.
 
     Raises:
         Unavailable: there is no equation, or it has parameters.
     """
     scale, shift = spectrum.moments.affine.scale, spectrum.moments.affine.shift
     curve = spectrum.inner
-    numbers = irrational_numbers(curve)
-    if numbers:
-        curve = inner_curve(spectrum.moments.replaced(_near(numbers)))
+    if irrational_numbers(curve):
+        mean = spectrum.moments.mean
+        rational = mapped(spectrum.moments.affine.inner, near_rational, coordinates=False)
+        curve = inner_curve(Moments(rational, lambda e: near_rational(mean(e)), spectrum.moments.is_random))
     with decided():
         found = law(curve)
         masses = atoms(curve)
@@ -126,10 +128,6 @@ def numeric_law(spectrum: Spectrum) -> NumericLaw:
         for (position, mass), (expr, weight) in zip(found.atoms, masses, strict=True)
     )
     return NumericLaw(found, factor, offset, ends, points)
-
-
-def _near(numbers: tuple[Expr, ...]) -> Mapping[Expr, Expr]:
-    return {number: sp.Rational(str(sp.N(number, DIGITS))) for number in numbers}
 
 
 __all__ = ["Atom", "End", "NumericLaw", "numeric_law"]

@@ -22,20 +22,18 @@ from tpsym.matrices import Polynomial
 from tpsym.program.elaborate import Model
 from tpsym.program.evaluate import evaluate
 from tpsym.program.settings import evaluated
-from tpsym.program.values import Macro, Operator, Scalar, Theory, Value, describe
+from tpsym.program.values import Operator, Scalar, describe
 from tpsym.results.answers import needed
 from tpsym.results.kernels import Values, exact_values
 from tpsym.results.questions import LimitQuestions
 from tpsym.results.reasons import NoLimit
 from tpsym.results.setting_texts import parse_settings
 from tpsym.results.spectra import Cases, by_condition, engine, law_of
-from tpsym.results.spectral_matrix import limiting, spectral_matrix
+from tpsym.results.spectral_matrix import limiting
 from tpsym.results.spectral_moments import finite_moment
 from tpsym.results.spectrum_numbers import Atom, NumericLaw, numeric_law
 from tpsym.results.spectrum_values import at_values, known_values, no_value, stand_ins
 from tpsym.simulate.matrices import eigenvalues, parameters_read, sample_matrix
-from tpsym.syntax import tree
-from tpsym.syntax.format import format_expression
 from tpsym.syntax.parse import parse_expression
 
 if TYPE_CHECKING:
@@ -308,43 +306,6 @@ class _told:
             raise fail("no-limit", error.reason) from None
 
 
-def spectrum_study(model: Model, side: LimitQuestions, matrix: str, draw: Draw | None = None) -> SpectrumStudy:
-    """The spectrum of a matrix expression of the language, or of one that the file has named: ``S`` or ``A``.
-
-    Raises:
-        TpError: no symmetric matrix of a width.
-    """
-    try:
-        node = parse_expression(matrix)
-        return study_of(model, side, evaluate(model.context, node, model.context.scope), node, draw)
-    except NoLimit as error:
-        raise fail("no-limit", error.reason, error.span).located(source=matrix, filename="<matrix>") from None
-    except TpError as error:
-        raise error.located(source=matrix, filename="<matrix>") from None
-
-
-def study_of(
-    model: Model, side: LimitQuestions, value: Value, node: tree.Expr, draw: Draw | None = None
-) -> SpectrumStudy:
-    """The spectrum of a matrix, or ``spectrum(A)`` itself, that ``node`` stands for.
-
-    Raises:
-        TpError: no symmetric matrix of a width. NoLimit: it is no polynomial in Gaussian matrices and diagonals.
-    """
-    if isinstance(value, Theory) and value.kind == "spectrum":
-        value, node = value.subject, _matrix_of(model, node)
-    operator, polynomial = spectral_matrix(side, value, node)
-    assert polynomial is not None
-    return SpectrumStudy(format_expression(node), {}, model, side, operator, polynomial, draw)
-
-
-def _matrix_of(model: Model, node: tree.Expr) -> tree.Expr:
-    """The matrix in ``spectrum(A)``, also where the file has given that a name."""
-    if isinstance(node, tree.Name) and isinstance(macro := model.context.scope.find(node.id), Macro):
-        node = macro.definition.value
-    return node.args[0] if isinstance(node, tree.Call) and len(node.args) == 1 else node
-
-
 def _expression(model: Model, text: str) -> Expr:
     node = parse_expression(text)
     try:
@@ -378,4 +339,4 @@ def _member(found: Cases, k: int) -> Expr:
     return by_condition([(condition, values[k]) for condition, values in found if len(values) > k])
 
 
-__all__ = ["Edge", "SpectrumStudy", "spectrum_study", "study_of"]
+__all__ = ["Draw", "Edge", "SpectrumStudy"]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from sympy import Expr, S, Symbol
+from sympy import Expr, Rational, S, Symbol
 
 from tpsym.errors import TpError, fail
 from tpsym.matrices import Diagonal, Factor, Letter, Polynomial, Space, polynomial
 from tpsym.program.elaborate import Model
 from tpsym.program.values import Finite
 from tpsym.results.closed import facts
+
+DIGITS = 60
 
 
 def known_values(model: Model, given: Mapping[str, Expr]) -> dict[Symbol, Expr]:
@@ -64,19 +66,31 @@ def _sizes(model: Model) -> list[Symbol]:
 def at_values(found: Polynomial, values: Mapping[Symbol, Expr]) -> Polynomial:
     """The polynomial with numbers in place of parameters, in coefficients, variances, sizes and coordinates."""
     swap = dict(values)
+    return mapped(found, lambda e: e.xreplace(swap), coordinates=True)
+
+
+def near_rational(expr: Expr) -> Expr:
+    """A number as the rational one next to it that agrees to ``DIGITS`` digits; anything else as it is."""
+    if isinstance(expr, Rational) or not expr.is_number:
+        return expr
+    return Rational(str(expr.evalf(DIGITS)))
+
+
+def mapped(found: Polynomial, change: Callable[[Expr], Expr], *, coordinates: bool) -> Polynomial:
+    """The polynomial with its coefficients, variances and sizes changed, also the coordinates of its diagonals."""
 
     def space(of: Space) -> Space:
-        return Space(of.name, of.ratio.xreplace(swap))
+        return Space(of.name, change(of.ratio))
 
     def letter(x: Letter) -> Letter:
         if isinstance(x, Diagonal):
-            return Diagonal(space(x.space), x.expr.xreplace(swap))
+            return Diagonal(space(x.space), change(x.expr) if coordinates else x.expr)
         matrix = x.matrix
         rows, columns = space(matrix.rows), space(matrix.columns)
-        return Factor(replace(matrix, rows=rows, columns=columns, variance=matrix.variance.xreplace(swap)), x.adjoint)
+        return Factor(replace(matrix, rows=rows, columns=columns, variance=change(matrix.variance)), x.adjoint)
 
-    terms = ((c.xreplace(swap), tuple(map(letter, word))) for c, word in found.terms)
+    terms = ((change(c), tuple(map(letter, word))) for c, word in found.terms)
     return polynomial(terms, space(found.rows), space(found.columns))
 
 
-__all__ = ["at_values", "known_values", "no_value", "stand_ins"]
+__all__ = ["at_values", "known_values", "mapped", "near_rational", "no_value", "stand_ins"]
