@@ -15,7 +15,7 @@ from tpsym.results.derive import new_steps
 from tpsym.results.reasons import NoLimit
 from tpsym.results.spectra import attribute, by_condition
 from tpsym.results.spectrum_steps import equation_steps
-from tpsym.results.vector_route import moment_by_vectors, moment_name, orders
+from tpsym.results.vector_route import matrix_name, moment_by_vectors, moment_name, orders
 
 if TYPE_CHECKING:
     from tpsym.freeprob.spectrum import Spectrum
@@ -48,9 +48,9 @@ def spectrum_answers(
         yield Answer(text, Symbol(text), Symbol(text), (), (), span, tables=(moments,),
                      note=f"no equation of the Cauchy transform: {refusal.reason}")
     else:
-        note = "; ".join(("G(z) = lim tr 1/(z - A)", *side.guesses))
+        note = "; ".join((f"G(z) = lim tr 1/(z - {matrix_name(text)})", *side.guesses))
         tables = tuple(t for t in (_edges(side, law, span), _atoms(law), moments) if t is not None)
-        steps = equation_steps(law, equation, span)
+        steps = equation_steps(law, equation, matrix_name(text), span)
         yield Answer(text, equation, S.Zero, (), steps, span, note=note, tables=tables)
         yield from _density(side, law, text, span)
     assert isinstance(value.subject, Operator)
@@ -145,7 +145,7 @@ def _by_vectors(
             return
         if sp.expand(value - law.moment(k)) != 0:
             raise AssertionError(f"the two derivations of moment {k} of {text} differ: {value} and {law.moment(k)}")
-        note = "by the Master Theorem, through z[t+1] = A z[t]"
+        note = f"by the Master Theorem on z[t+1] = {matrix_name(text)} z[t]"
         yield Answer(text, moment_name(text, k), value, (), new_steps(side, told), span, note=note)
 
 

@@ -58,19 +58,19 @@ def _point(values: tuple[Expr, ...]) -> Expr:
     return values[0] if len(values) == 1 else sp.Tuple(*values)
 
 
-def equation_steps(law: Spectrum, equation: Expr, span: Span) -> tuple[Step, ...]:
-    """What the equation rests on; ``equation`` is its polynomial in the symbols it is stated with."""
+def equation_steps(law: Spectrum, equation: Expr, matrix: str, span: Span) -> tuple[Step, ...]:
+    """What the equation rests on: its polynomial as it is stated, for a matrix of this name."""
     steps: list[Step] = []
     for point, chance in free_independence(law):
         name = sp.Function("P")(point)
         steps.append(_step(free_independence, name, chance, span, "by value of the diagonal matrices"))
     system = nested_pairings(law)
     if system and sum(sp.count_ops(right) for _, right in system) <= READABLE:
-        note = "m(k) = lim tr A^k" + _scaled(law)
+        note = f"m(k) = lim tr {matrix}^k" + _scaled(law)
         steps.append(_step(generating_function, system[0][0], generating_function(law), span, note))
         steps += [_step(nested_pairings, u, right, span, "") for u, right in system]
     if law.curve.certified:
-        steps.append(_step(elimination, equation, S.Zero, span, "t = 1/z, h = zG" + _scaled(law, moved=True)))
+        steps.append(_step(elimination, equation, S.Zero, span, "with t = 1/z and h = z*G" + _scaled(law, moved=True)))
     return tuple(steps)
 
 
@@ -78,7 +78,7 @@ def _scaled(law: Spectrum, *, moved: bool = False) -> str:
     scale, shift = law.moments.affine.scale, law.moments.affine.shift
     if scale == 1 and shift == 0:
         return ""
-    return ", then scaled and shifted" if moved else " of the matrix without its scale and shift"
+    return " and then scaled and shifted" if moved else " for the matrix without its scale and shift"
 
 
 def _step(ruled: Ruled[[Spectrum], Any], before: Expr, after: Expr, span: Span, note: str) -> Step:

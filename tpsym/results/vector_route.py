@@ -68,15 +68,21 @@ def orders(matrix: Operator) -> tuple[int, ...]:
     return tuple(range(1, 2 * steps + 1))
 
 
+def matrix_name(text: str) -> str:
+    """The matrix in ``spectrum(S)`` where it has a name, A for any other."""
+    inner = text.removeprefix("spectrum(").removesuffix(")")
+    return inner if text.startswith("spectrum(") and inner.isidentifier() else "A"
+
+
 def moment_name(text: str, order: int) -> Symbol:
-    """``lim tr(A^4)`` for ``spectrum(A)``, ``law.moment(4)`` for a law by its name."""
-    inner = text.removeprefix("spectrum(").removesuffix(")") if text.startswith("spectrum(") else ""
-    if not inner:
+    """``lim tr(S^4)`` for ``spectrum(S)``, ``law.moment(4)`` for a law by its name."""
+    if not text.startswith("spectrum("):
         return Symbol(f"{text}.moment({order})", real=True)
+    inner = text.removeprefix("spectrum(").removesuffix(")")
     if order == 1:
         return Symbol(f"lim(tr({inner}))", real=True)
     base = inner if inner.isidentifier() else f"({inner})"
     return Symbol(f"lim(tr({base}^{order}))", real=True)
 
 
-__all__ = ["iterates", "moment_by_vectors", "moment_name", "orders"]
+__all__ = ["iterates", "matrix_name", "moment_by_vectors", "moment_name", "orders"]
