@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from known_laws import (
     G,
     cumulants_of,
@@ -22,11 +25,12 @@ from sympy import And, Eq, Expr, Integer, Ne, Rational, S, Symbol, binomial, sqr
 
 from tpsym.freeprob.algebraic import Algebraic
 from tpsym.freeprob.atoms import atoms, mass
-from tpsym.freeprob.cells import Range, decompose, mass_by_cells
+from tpsym.freeprob.cells import Cells, Range, decompose, mass_by_cells
 from tpsym.freeprob.conditions import Cell, describe
 from tpsym.freeprob.curve import Curve, NotDecided
 from tpsym.freeprob.edges import support
 from tpsym.freeprob.formulas import radical_roots
+from tpsym.freeprob.shapes import shape_exact
 
 UNIT = Range(Rational(0), Rational(1))
 
@@ -108,6 +112,37 @@ def test_two_intervals_from_a_critical_value_on() -> None:
         assert len(given) == len(exact)
         for pair, there in zip(given, exact, strict=True):
             assert all(abs((x - y).evalf(30)) < 1e-25 for x, y in zip(pair, there, strict=True))
+
+
+FAMILIES = {
+    "Marchenko-Pastur": (marchenko_pastur(), None),
+    "signs": (semicircle_and_signs(Symbol("a", positive=True)), None),
+    "wide signs": (semicircle_and_signs(Symbol("a", positive=True), variance=3), None),
+    "projections": (projections(Symbol("p", positive=True)), UNIT),
+    "weights": (half_semicircle(Symbol("p", positive=True)), UNIT),
+}
+
+
+@cache
+def cells_of(name: str) -> Cells:
+    law, within = FAMILIES[name]
+    return decompose(law, within=within)
+
+
+@given(st.sampled_from(sorted(FAMILIES)), st.fractions(Fraction(1, 50), 5, max_denominator=50))
+@settings(max_examples=25, deadline=None)
+def test_cells_against_the_law_at_a_value(name: str, value: Fraction) -> None:
+    """Any rational value, critical ones among them: exactly one condition holds, with what the law has there."""
+    cells, (_, within) = cells_of(name), FAMILIES[name]
+    assume(within is None or value < 1)
+    at = {cells.parameter: Rational(value.numerator, value.denominator)}
+    exact = shape_exact(cells.curve.at(at))
+    for told, there in ((cells.support(), exact.support), (cells.edges(), exact.edges), (cells.atoms(), exact.atoms)):
+        (found,) = [v for condition, v in told if condition.subs(at) == S.true]
+        assert len(found) == len(there)
+        for row, other in zip(found, there, strict=True):
+            for x, y in zip(row, other, strict=True):
+                assert x == y or abs((x.subs(at) - y).evalf(30)) < 1e-20
 
 
 def test_irrational_critical_value() -> None:

@@ -9,7 +9,7 @@ from math import gcd
 from typing import Any
 
 from flint import acb, arb, ctx, fmpq, fmpz_poly
-from sympy import CRootOf, Dummy, Expr, Integer, Poly, Pow, Rational, Symbol, expand, sqrt, sqrtdenest
+from sympy import CRootOf, Dummy, Expr, Integer, Poly, Pow, Rational, expand, minimal_polynomial, sqrt, sqrtdenest
 from sympy import root as radical
 
 from tpsym.freeprob.failures import Unavailable
@@ -145,7 +145,7 @@ def rational_between(low: arb, high: arb) -> fmpq:
         raise ValueError("nothing between")
     scale = 1
     while True:
-        with ctx.workprec(200):
+        with ctx.workprec(MOST_BITS):
             candidate = ((low + high) * scale / 2).mid().floor().unique_fmpz()
             for shift in (0, 1):
                 value = fmpq(int(candidate) + shift, scale)
@@ -173,11 +173,9 @@ def separation(polynomials: Sequence[fmpz_poly], at: Algebraic) -> arb:
 
 def as_algebraic(value: Expr) -> Algebraic:
     """From a real algebraic sympy number."""
-    from sympy import minimal_polynomial
-
     if isinstance(value, Rational):
         return Algebraic.rational(value)
-    x = Symbol("x")
+    x = Dummy("x")
     poly = Poly(minimal_polynomial(value, x), x)
     with ctx.workprec(200):
         ball = arb(str(value.evalf(50))) + arb(0, 2.0**-140)

@@ -14,6 +14,8 @@ from tpsym.freeprob.algebraic import Algebraic, as_algebraic
 Description = TypeVar("Description")
 Run: TypeAlias = tuple[Boolean, Any]
 
+DIGITS, TINY = 30, 1e-20
+
 
 @dataclass(frozen=True, slots=True)
 class Cell(Generic[Description]):
@@ -105,6 +107,7 @@ def agrees(formula: Any, value: Any, at: dict[Symbol, Expr]) -> bool:
         return len(formula) == len(value) and all(agrees(f, v, at) for f, v in zip(formula, value, strict=True))
     if isinstance(formula, Expr) and isinstance(value, Expr):
         there = formula.xreplace(at)
-        algebraic = there.is_algebraic and value.is_algebraic
-        return as_algebraic(there) == as_algebraic(value) if algebraic else bool(there == value)
+        if not (there.is_algebraic and value.is_algebraic):
+            return bool(there == value)
+        return abs((there - value).evalf(DIGITS)) < TINY and as_algebraic(there) == as_algebraic(value)
     return bool(formula == value)

@@ -16,6 +16,7 @@ Real: TypeAlias = NDArray[np.float64]
 
 MOST_ROUNDS = 2000
 NEWTON = 6
+CHUNK = 20_000
 SHORTEN = 10
 
 
@@ -36,7 +37,8 @@ def cauchy_grid(sheets: Sheets, z: ArrayLike) -> Complex:
         for j, c in enumerate(row.coeffs()):
             coefficients[j, i] = float(int(c))
     with np.errstate(all="ignore"):
-        found = walk(coefficients, z0, g0, targets)
+        parts = [walk(coefficients, z0, g0, targets[k : k + CHUNK]) for k in range(0, targets.size, CHUNK)]
+    found = np.concatenate([np.zeros(0, dtype=np.complex128), *parts])
     return np.where(below, found.conj(), found).reshape(points.shape)
 
 

@@ -19,6 +19,8 @@ Real: TypeAlias = NDArray[np.float64]
 
 MASS_TOLERANCE = 1e-9
 GAUSS = 40
+MOST_ROUNDS = 80
+EPSILON = 1e-16
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,22 +130,23 @@ class Law:
 
 def invert(panels: Panels, level: Real, index: NDArray[np.intp]) -> Real:
     """x at which the mass of the panel to its left is ``level``: Newton in u, kept in a shrinking bracket."""
-    rising = panels.side[index] > 0
     low, high = panels.low[index].copy(), panels.high[index].copy()
     u = (low + high) / 2
-    for _ in range(60):
-        excess = panels.below(u, index) - level
-        above = (excess > 0) == rising
-        high, low = np.where(above, u, high), np.where(above, low, u)
-        slope = panels.slope(u, index)
+    active = np.arange(u.size)
+    for _ in range(MOST_ROUNDS):
+        here, panel = u[active], index[active]
+        sign = panels.side[panel]
+        excess = sign * (panels.below(here, panel) - level[active])
+        above = excess > 0
+        high[active], low[active] = np.where(above, here, high[active]), np.where(above, low[active], here)
         with np.errstate(divide="ignore", invalid="ignore"):
-            step = u - np.where(rising, 1, -1) * excess / slope
-        inside = (step >= low) & (step <= high)
-        following = np.where(inside, step, (low + high) / 2)
-        if np.all(np.abs(following - u) <= 4e-16 * panels.high[index]):
-            u = following
+            step = here - excess / panels.slope(here, panel)
+        inside = (step >= low[active]) & (step <= high[active])
+        u[active] = np.where(inside, step, (low[active] + high[active]) / 2)
+        moving = (np.abs(u[active] - here) > 4 * EPSILON * panels.high[panel]) & (np.abs(excess) > EPSILON)
+        active = active[moving]
+        if not active.size:
             break
-        u = following
     return panels.position(u, index)
 
 
