@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import sympy as sp
 from scipy.integrate import quad
-from scipy.stats import kstest
+from scipy.stats import kstest, norm
 
 import tpsym
 from tpsym.errors import TpError
@@ -141,6 +141,19 @@ def test_atoms_are_at_their_place_after_scaling(program: tpsym.Program) -> None:
     assert (atom.expr, atom.weight) == (sp.sqrt(2), sp.S.Half)
     assert found.cdf(np.nextafter(atom.position, [-10, 10])) == pytest.approx([0, 0.5])
     assert found.cdf(atom.position) == pytest.approx(0.5)
+
+
+def test_probabilities_that_are_values_of_the_normal_distribution(program: tpsym.Program) -> None:
+    """W D Wᵀ with masks of probabilities p = 1 - Φ(1/2) and q = 1 - Φ(-1): atoms, and a mean from quadrature."""
+    p, q = norm.sf(0.5), norm.sf(-1)
+    (atom,) = program.spectrum("X @ diag(step(u - 1/2)) @ X.T").atoms
+    assert (atom.position, atom.mass) == (0, pytest.approx(1 - p))
+    assert not atom.weight.is_Rational
+    found = program.spectrum("diag(3*step(u - 1/2) + 2*step(u + 1))")
+    assert [(a.position, a.mass) for a in found.atoms] == [
+        (0, pytest.approx(1 - q)), (2, pytest.approx(q - p)), (5, pytest.approx(p))
+    ]
+    assert found.cdf([-1, 0, 1, 2, 4, 5]) == pytest.approx([0, 1 - q, 1 - q, 1 - p, 1 - p, 1])
 
 
 def test_draws_of_the_law_follow_it(wishart: SpectrumStudy) -> None:

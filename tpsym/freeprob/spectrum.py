@@ -87,7 +87,7 @@ class Spectrum:
             raise Unavailable("the equation has several irrational numbers or parameters; give them rational values")
         curve, values = self._with_names()
         (number,) = values.values()
-        value, near = _near(number), Rational(1, 10 ** (DIGITS // 2))
+        value, near = rational_near(number), Rational(1, 10 ** (DIGITS // 2))
         return curve, values, Range(value - near, value + near)
 
     def _with_names(self) -> tuple[Curve, dict[Symbol, Expr]]:
@@ -167,7 +167,7 @@ class Spectrum:
             affine = self.moments.affine
             if affine.scale.free_symbols | affine.shift.free_symbols or irrational(affine.scale * affine.shift):
                 raise Unavailable("a law in numbers needs a rational scale; divide the matrix by its scale")
-            at = {name: _near(x) for name, x in numbers.items()}
+            at = {name: rational_near(x) for name, x in numbers.items()}
             moved = transported(curve, affine.scale, affine.shift, affine.moved(curve.moments))
             return law(moved.at(at | given))
 
@@ -177,7 +177,7 @@ class Spectrum:
         return as_square(moved)
 
 
-def _near(number: Expr) -> Rational:
+def rational_near(number: Expr) -> Rational:
     """A rational number next to an irrational one."""
     known = number.replace(Phi, lambda x: (1 + sp.erf(x / sp.sqrt(2))) / 2)
     found = sp.N(known, DIGITS)
@@ -204,11 +204,9 @@ def moved_density(value: Expr, mark: Symbol, scale: Expr, shift: Expr) -> Expr:
             moved = condition.xreplace({r: _solved(r, mark, scale, shift) for r in relations})
             pieces.append((moved_density(inner, mark, scale, shift), moved))
         return sp.Piecewise(*pieces)
-    if scale == 1 and shift == 0:
-        return value
-    moved = value.xreplace({mark: (mark - shift) / scale}).replace(_is_root, _cleared) / scale
-    roots = [f for f in sp.Mul.make_args(moved) if _is_root(f)]
-    return sp.Mul(*roots) * sp.cancel(moved / sp.Mul(*roots))
+    moved = value.xreplace({mark: (mark - shift) / scale}).replace(_is_root, lambda r: _monic(_cleared(r), mark)) / scale
+    roots = [f for f in sp.Mul.make_args(moved) if _is_root(f) and f.has(mark)]
+    return sp.Mul(*roots) * sp.cancel(moved / sp.Mul(*roots)) if roots else moved
 
 
 def as_square(expr: Expr) -> Expr:
@@ -221,6 +219,26 @@ def as_square(expr: Expr) -> Expr:
 
 def _is_root(expr: Expr) -> bool:
     return bool(expr.is_Pow and expr.exp == S.Half)
+
+
+def _monic(root: Expr, mark: Symbol) -> Expr:
+    """``sqrt((2b − 2t)(t − a))`` as ``sqrt(2) sqrt((b − t)(t − a))``."""
+    outside: Expr = S.One
+    inside: list[Expr] = []
+    for factor in sp.Mul.make_args(root):
+        if not _is_root(factor):
+            outside *= factor
+            continue
+        for part in sp.Mul.make_args(factor.base):
+            if not (part.is_polynomial(mark) and sp.degree(part, mark) == 1):
+                inside.append(part)
+                continue
+            slope = sp.Poly(part, mark).LC()
+            zero = as_square(sp.expand(-part.xreplace({mark: S.Zero}) / slope))
+            rises = slope.is_positive or not slope.could_extract_minus_sign()
+            inside.append(mark - zero if rises else zero - mark)
+            outside *= sp.sqrt(slope if rises else -slope)
+    return outside * sp.sqrt(sp.Mul(*inside))
 
 
 def _cleared(root: Expr) -> Expr:

@@ -18,14 +18,19 @@ from tpsym.freeprob.spectrum import Spectrum, decided, irrational_numbers
 from tpsym.results.spectrum_values import mapped, near_rational
 
 Real = NDArray[np.float64]
+SHOWN = 30
+"""Digits of numbers that have no exact form."""
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """A point where the density is about ``|x - position|^exponent``, by side; ``None`` where there is none."""
+    """A point where the density is about ``|x - position|^exponent``, by side; ``None`` where there is none.
+
+    ``expr`` is the exact position, ``None`` where the equation has irrational numbers.
+    """
 
     position: float
-    expr: Expr
+    expr: Expr | None
     left: Fraction | None
     right: Fraction | None
 
@@ -37,7 +42,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Atom:
-    """A point mass; ``expr`` and ``weight`` are exact."""
+    """A point mass; ``expr`` and ``weight`` are exact, or decimals where the equation has irrational numbers."""
 
     position: float
     mass: float
@@ -109,7 +114,8 @@ def numeric_law(spectrum: Spectrum) -> NumericLaw:
     """
     scale, shift = spectrum.moments.affine.scale, spectrum.moments.affine.shift
     curve = spectrum.inner
-    if irrational_numbers(curve):
+    approximate = bool(irrational_numbers(curve))
+    if approximate:
         mean = spectrum.moments.mean
         rational = mapped(spectrum.moments.affine.inner, near_rational, coordinates=False)
         curve = inner_curve(Moments(rational, lambda e: near_rational(mean(e)), spectrum.moments.is_random))
@@ -117,14 +123,16 @@ def numeric_law(spectrum: Spectrum) -> NumericLaw:
         found = law(curve)
         masses = atoms(curve)
 
+    def told(expr: Expr) -> Expr:
+        return sp.N(expr, SHOWN) if approximate else expr
+
     def moved(expr: Expr) -> Expr:
-        made: Expr = sp.expand(scale * expr + shift)
-        return made
+        return told(sp.expand(scale * expr + shift))
 
     factor, offset = float(scale), float(shift)
     ends = tuple(End(factor * e.position.number + offset, moved(e.expr), e.left, e.right) for e in found.edges)
     points = tuple(
-        Atom(factor * position + offset, mass, moved(expr), weight)
+        Atom(factor * position + offset, mass, moved(expr), told(weight))
         for (position, mass), (expr, weight) in zip(found.atoms, masses, strict=True)
     )
     return NumericLaw(found, factor, offset, ends, points)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from sympy import Expr, Rational, S, Symbol
+from sympy import Expr, S, Symbol
 
 from tpsym.errors import TpError, fail
+from tpsym.freeprob.spectrum import irrational, rational_near
 from tpsym.matrices import Diagonal, Factor, Letter, Polynomial, Space, polynomial
 from tpsym.program.elaborate import Model
 from tpsym.program.values import Finite
 from tpsym.results.closed import facts
-
-DIGITS = 60
 
 
 def known_values(model: Model, given: Mapping[str, Expr]) -> dict[Symbol, Expr]:
@@ -70,10 +69,12 @@ def at_values(found: Polynomial, values: Mapping[Symbol, Expr]) -> Polynomial:
 
 
 def near_rational(expr: Expr) -> Expr:
-    """A number as the rational one next to it that agrees to ``DIGITS`` digits; anything else as it is."""
-    if isinstance(expr, Rational) or not expr.is_number:
-        return expr
-    return Rational(str(expr.evalf(DIGITS)))
+    """An expression with rational numbers next to its irrational ones, so that probabilities still add up to one.
+
+    Raises:
+        Unavailable: one of them has no decimals here.
+    """
+    return expr.xreplace({number: rational_near(number) for number in irrational(expr)})
 
 
 def mapped(found: Polynomial, change: Callable[[Expr], Expr], *, coordinates: bool) -> Polynomial:
