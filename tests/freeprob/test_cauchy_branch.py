@@ -20,6 +20,7 @@ from sympy import I, Integer, Rational, Symbol, binomial, sqrt
 
 from tpsym.freeprob.branch import BranchError, cauchy, sheets_of
 from tpsym.freeprob.curve import Curve, CurveError, NotDecided
+from tpsym.freeprob.edges import structure
 from tpsym.freeprob.grid import cauchy_grid
 
 
@@ -122,3 +123,10 @@ def test_a_value_that_splits_the_equation_keeps_the_factor_of_the_moments() -> N
         (G**2 - z * G + 1) * ((z - 1) * G - 1) + (ratio - 1) * G, lambda k: semicircle().moments(k)
     ).at({ratio: Integer(1)})
     assert mixed.polynomial == semicircle().polynomial
+
+
+def test_singular_points_of_equations_with_large_coefficients() -> None:
+    """Marchenko–Pastur at a rate of sixty digits: edges at (1 ± √rate)²."""
+    rate = Rational(10**60 + 7, 3 * 10**59)
+    edges = [point.number for point in structure(marchenko_pastur(rate)).support[0]]
+    assert edges == pytest.approx([(1 - float(rate) ** 0.5) ** 2, (1 + float(rate) ** 0.5) ** 2])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import lcm
 from typing import Any
 
-from flint import Ordering, fmpq, fmpq_poly, fmpz_mpoly, fmpz_mpoly_ctx, fmpz_poly
+from flint import Ordering, fmpq, fmpq_mpoly_ctx, fmpq_poly, fmpz_mpoly, fmpz_mpoly_ctx, fmpz_poly
 from sympy import Expr, Integer, Poly, Rational, Symbol, factor_list
 
 from tpsym.freeprob.failures import Unavailable
@@ -125,6 +126,23 @@ def from_flint(polynomial: fmpz_mpoly, generators: Sequence[Symbol]) -> Expr:
     return Poly.from_dict(terms or {(0,) * len(generators): Integer(0)}, *generators).as_expr()
 
 
+def integer_factors(polynomial: fmpz_mpoly) -> list[fmpz_mpoly]:
+    """The irreducible factors, primitive.
+
+    Over the rational numbers: ``fmpz_mpoly.factor`` of python-flint 0.9 fails to sort factors with coefficients beyond
+    64 bits.
+    """
+    context: Any = polynomial.context()
+    rational: Any = fmpq_mpoly_ctx.get(context.names(), Ordering.lex)
+    found = []
+    for factor, _ in rational.from_dict(polynomial.to_dict()).factor()[1]:
+        terms = factor.to_dict()
+        common = lcm(*(int(c.q) for c in terms.values()))
+        whole = context.from_dict({m: int(c * common) for m, c in terms.items()})
+        found.append(whole.primitive()[1])
+    return found
+
+
 def singular_factors(polynomial: Expr, g: Symbol, others: Sequence[Symbol]) -> tuple[fmpz_mpoly, ...]:
     """The irreducible factors of discriminant × leading coefficient in g, polynomials in ``others`` (z first).
 
@@ -138,7 +156,7 @@ def singular_factors(polynomial: Expr, g: Symbol, others: Sequence[Symbol]) -> t
         raise CurveError("the equation has a square factor")
     found: dict[str, fmpz_mpoly] = {}
     for part in (discriminant, leading):
-        for factor, _ in part.factor()[1]:
+        for factor in integer_factors(part):
             found.setdefault(str(factor), factor)
     return tuple(found.values())
 

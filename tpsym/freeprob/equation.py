@@ -7,7 +7,7 @@ from dataclasses import replace
 import sympy as sp
 from sympy import Expr, Poly, Symbol
 
-from tpsym.freeprob.curve import Curve, CurveError, from_flint, satisfied, to_flint
+from tpsym.freeprob.curve import Curve, CurveError, from_flint, integer_factors, satisfied, to_flint
 from tpsym.freeprob.eliminate import eliminated
 from tpsym.freeprob.failures import Unavailable
 from tpsym.freeprob.guess import guessed
@@ -55,7 +55,7 @@ def irreducible(polynomial: Expr) -> tuple[Expr, ...]:
     poly = Poly(polynomial, *generators)
     if not poly.domain.is_ZZ and not poly.domain.is_QQ:
         return (Poly(polynomial, G, Z, domain="EX").terms_gcd()[1].as_expr(),)
-    factors = (f for f, _ in to_flint(polynomial, generators).factor()[1] if f.degrees()[0] > 0)
+    factors = (f for f in integer_factors(to_flint(polynomial, generators)) if f.degrees()[0] > 0)
     return tuple(from_flint(f, generators) for f in factors)
 
 
