@@ -65,7 +65,7 @@ def test_questions_are_counted_together(run: Run) -> None:
     pytest.importorskip("matplotlib")
     for number in (1, 2):
         assert run("mixed.tp", "--question", str(number), "--set", "s=1", "--n", "40").exit_code == 0
-        assert "eigenvalues" not in Path("mixed.svg").read_text(encoding="utf-8") or number
+        assert Path("mixed.svg").read_text(encoding="utf-8").startswith("<?xml")
     region = run("mixed.tp", "--question", "3", "--n", "40")
     assert "--n belongs to a spectrum" in region.stderr
     assert "1 to 3" in run("mixed.tp", "--question", "4").stderr

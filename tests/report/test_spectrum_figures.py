@@ -86,7 +86,7 @@ def test_what_is_drawn(program: tpsym.Program) -> None:
     assert (axes.get_xlabel(), axes.get_ylabel(), side.get_ylabel()) == ("eigenvalue", "density", "mass of atoms")
     assert [text.get_text() for text in axes.texts] == [r"$4 - 2 \sqrt{3}$", r"$4 + 2 \sqrt{3}$"]
     assert [text.get_text() for text in side.texts] == ["$2/3$"]
-    names = [text.get_text() for text in side.get_legend().get_texts()]
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert names == ["eigenvalues, $n = 200$", "limit", "atom, limit", "atom, $n = 200$"]
     assert spectrum_figure(plot(program, "S"), title="mine").axes[0].get_title() == "mine"
     assert len(spectrum_figure(plot(program, "S")).axes) == 1
@@ -108,7 +108,15 @@ def test_a_law_of_atoms_alone(program: tpsym.Program) -> None:
     found = plot(program, "diag(sign(u))")
     assert [(a.position, a.mass) for a in found.atoms] == [(-1, 0.5), (1, 0.5)]
     assert found.heights.size == 0
-    assert len(spectrum_figure(found).axes) == 2
+    axes, _ = spectrum_figure(found).axes
+    assert not axes.yaxis.get_visible()
+
+
+def test_irrational_parameters_have_decimal_labels(program: tpsym.Program) -> None:
+    found = plot(program, "Y @ Y.T", **{"lambda": "sqrt(2)"})
+    assert [e.expr for e in found.ends] == [None, None]
+    assert [a.weight for a in found.atoms] == [None]
+    assert exact_label(None, found.ends[1].position) == "$4.793$"
 
 
 @pytest.mark.parametrize(("expr", "label"), [

@@ -48,7 +48,8 @@ def spectrum_figure(drawn: SpectrumPlot, *, title: str | None = None) -> Figure:
     axes.spines["top"].set_visible(False)
     if side is None:
         axes.spines["right"].set_visible(False)
-    _legend(axes, side)
+    axes.yaxis.set_visible(bool(drawn.curves or drawn.heights.size))
+    _legend(figure, axes, side)
     _title(axes, drawn, title, pad=34 if raised else 22 if drawn.ends else 8)
     return figure
 
@@ -83,8 +84,10 @@ def _edges(axes: Any, drawn: SpectrumPlot) -> bool:
     return ever
 
 
-def exact_label(expr: Expr, number: float) -> str:
-    """An exact number if it is short, else a decimal."""
+def exact_label(expr: Expr | None, number: float) -> str:
+    """An exact number if it is known and short, else a decimal."""
+    if expr is None:
+        return f"${number:.4g}$"
     if isinstance(expr, Rational) and len(str(expr)) <= LONGEST_LABEL // 2:
         return f"${expr}$"
     written = latex(expr)
@@ -127,14 +130,13 @@ def _alignment(axes: Any, place: float) -> str:
     return "left" if place < (left + right) / 2 else "right"
 
 
-def _legend(axes: Any, side: Any) -> None:
+def _legend(figure: Any, axes: Any, side: Any) -> None:
+    """What things are, in one row below."""
     handles, names = axes.get_legend_handles_labels()
     if side is not None:
         more = side.get_legend_handles_labels()
         handles, names = handles + more[0], names + more[1]
-    if names:
-        (axes if side is None else side).legend(handles, names, loc="best", frameon=True, framealpha=0.85,
-                                                edgecolor="none", fontsize=9.5)
+    figure.legend(handles, names, loc="outside lower center", ncols=len(names), frameon=False, fontsize=9.5)
 
 
 def _title(axes: Any, drawn: SpectrumPlot, title: str | None, *, pad: float) -> None:

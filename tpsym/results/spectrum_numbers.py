@@ -18,8 +18,6 @@ from tpsym.freeprob.spectrum import Spectrum, decided, irrational_numbers
 from tpsym.results.spectrum_values import mapped, near_rational
 
 Real = NDArray[np.float64]
-SHOWN = 30
-"""Digits of numbers that have no exact form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +40,12 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Atom:
-    """A point mass; ``expr`` and ``weight`` are exact, or decimals where the equation has irrational numbers."""
+    """A point mass; ``expr`` and ``weight`` are position and mass exactly, ``None`` as for :class:`End`."""
 
     position: float
     mass: float
-    expr: Expr
-    weight: Expr
+    expr: Expr | None
+    weight: Expr | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +121,13 @@ def numeric_law(spectrum: Spectrum) -> NumericLaw:
         found = law(curve)
         masses = atoms(curve)
 
-    def told(expr: Expr) -> Expr:
-        return sp.N(expr, SHOWN) if approximate else expr
-
-    def moved(expr: Expr) -> Expr:
-        return told(sp.expand(scale * expr + shift))
+    def moved(expr: Expr) -> Expr | None:
+        return None if approximate else sp.expand(scale * expr + shift)
 
     factor, offset = float(scale), float(shift)
     ends = tuple(End(factor * e.position.number + offset, moved(e.expr), e.left, e.right) for e in found.edges)
     points = tuple(
-        Atom(factor * position + offset, mass, moved(expr), told(weight))
+        Atom(factor * position + offset, mass, moved(expr), None if approximate else weight)
         for (position, mass), (expr, weight) in zip(found.atoms, masses, strict=True)
     )
     return NumericLaw(found, factor, offset, ends, points)
