@@ -169,3 +169,14 @@ def test_unknown_functions_are_given() -> None:
 
 def test_time_runs_out() -> None:
     assert not enclose(E(sp.tanh(z) * sp.tanh(w), PLANE), POINT, deadline=0.0).known
+
+
+def test_roots_of_polynomials_are_enclosed() -> None:
+    x = sp.Symbol("x")
+    poly = x**4 - 6 * x**3 + 7 * x**2 + 6 * x - 31
+    for k in (0, 1):
+        root = sp.CRootOf(poly, k)
+        number, certain = value(root, {}, digits=60)
+        assert certain >= 60
+        assert abs(sp.N(root, 60) - sp.Float(number.value.str(60, radius=False), 60)) < sp.Float("1e-58")
+    assert not value(sp.CRootOf(poly, 2), {}, digits=10)[0].value.is_finite()

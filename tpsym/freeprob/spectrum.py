@@ -204,7 +204,8 @@ def moved_density(value: Expr, mark: Symbol, scale: Expr, shift: Expr) -> Expr:
             moved = condition.xreplace({r: _solved(r, mark, scale, shift) for r in relations})
             pieces.append((moved_density(inner, mark, scale, shift), moved))
         return sp.Piecewise(*pieces)
-    moved = value.xreplace({mark: (mark - shift) / scale}).replace(_is_root, lambda r: _monic(_cleared(r), mark)) / scale
+    inner = value.xreplace({mark: (mark - shift) / scale})
+    moved = inner.replace(_is_root, lambda root: _monic(_cleared(root), mark)) / scale
     roots = [f for f in sp.Mul.make_args(moved) if _is_root(f) and f.has(mark)]
     return sp.Mul(*roots) * sp.cancel(moved / sp.Mul(*roots)) if roots else moved
 

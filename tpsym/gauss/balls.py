@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 import sympy as sp
-from flint import arb
+from flint import arb, fmpz_poly
 
 from tpsym import functions as fn
 
@@ -74,6 +74,19 @@ def rational_power(x: Ball, p: int, q: int) -> Ball:
     if q == 2:
         return whole_power(square_root(x), p)
     return power(x, arb(p) / q)
+
+
+def algebraic(number: sp.CRootOf) -> Ball:
+    """A real root of a polynomial with whole coefficients, to the precision in use; NaN for one that is not real."""
+    if not number.is_real:
+        return NAN
+    coefficients = [int(c) for c in reversed(number.poly.all_coeffs())]
+    roots = [r.real for r, _ in fmpz_poly(coefficients).complex_roots() if r.imag == 0]
+    return sorted(roots, key=lambda r: float(r.mid()))[number.index] if _apart(roots) else NAN
+
+
+def _apart(balls: list[Ball]) -> bool:
+    return not any(a.overlaps(b) for i, a in enumerate(balls) for b in balls[:i])
 
 
 def arcsine(x: Ball) -> Ball:

@@ -18,7 +18,7 @@ from flint import arb, ctx
 from sympy.core.relational import Relational
 
 from tpsym import functions as fn
-from tpsym.gauss.balls import NAN, REAL, Ball, holds, power, rational_power
+from tpsym.gauss.balls import NAN, REAL, Ball, algebraic, holds, power, rational_power
 from tpsym.gauss.enclosures import enclosure
 from tpsym.gauss.existence import may_diverge
 from tpsym.gauss.expectation import E
@@ -91,7 +91,7 @@ class Evaluation:
             return tuple(p for value, condition in node.args for p in (value, *_sides(condition)))
         if isinstance(node, sp.Pow) and isinstance(node.exp, sp.Rational):
             return (node.base,)
-        return tuple(node.args)
+        return () if isinstance(node, sp.CRootOf) else tuple(node.args)
 
     def _combine(self, node: sp.Basic, parts: tuple[sp.Basic, ...]) -> Ball:
         if self.deadline is not None and time.monotonic() > self.deadline:
@@ -113,6 +113,8 @@ class Evaluation:
             return self._piecewise(node)
         if isinstance(node, sp.Rational):
             return arb(int(node.p)) / int(node.q)
+        if isinstance(node, sp.CRootOf):
+            return algebraic(node)
         if node in CONSTANTS:
             return CONSTANTS[node]()
         rule = REAL.get(type(node))

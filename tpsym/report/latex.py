@@ -228,6 +228,9 @@ class MathLatex(Typesetter, LatexPrinter):
     def _print_NegativeInfinity(self, expr: Expr) -> str:
         return r"-\infty"
 
+    def _print_ComplexRootOf(self, expr: Expr, **_: Any) -> str:
+        return rf"\operatorname{{root}}_{{{expr.index + 1}}}({self._print(expr.poly.as_expr())})"
+
     def _print_And(self, expr: Expr, **_: Any) -> str:
         if (found := chain(expr)) is not None:
             a, first, x, second, b = found

@@ -195,6 +195,10 @@ class MathMl(Typesetter, Printer):
     def _print_Atom(self, expr: Expr) -> str:
         return _identifier(text(expr, laws=self.laws))
 
+    def _print_ComplexRootOf(self, expr: Any) -> str:
+        name = f"<msub><mi>root</mi><mn>{expr.index + 1}</mn></msub>"
+        return _row(name + self.bracket(self._print(expr.poly.as_expr())))
+
     def _print_Relational(self, expr: Any) -> str:
         return _row(self._print(expr.lhs) + operator(RELATIONS[expr.rel_op]) + self._print(expr.rhs))
 

@@ -197,6 +197,9 @@ class MathText(Typesetter, StrPrinter):
         inside = self._print(condition)
         return self.bracket(inside) if isinstance(condition, sp.And | sp.Or) else inside
 
+    def _print_ComplexRootOf(self, expr: Expr) -> str:
+        return f"{unicode_name(f'root[{expr.index + 1}]')}({self._print(expr.poly.as_expr())})"
+
     def _print_Sum(self, expr: Expr) -> str:
         return self._series("Σ", expr)
 

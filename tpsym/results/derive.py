@@ -232,7 +232,7 @@ def _build(
     note: str = "",
 ) -> Answer:
     steps = new_steps(side, told)
-    covered = "; ".join(_theorem_text(t) for t in side.theorems)
+    covered = "; ".join(theorem_text(t) for t in side.theorems)
     covered += "".join(f", where {variance} > 0".replace("**", "^") for variance in side.conditions())
     side.theorems.clear()
     full = ". ".join(part for part in (note, covered) if part)
@@ -259,7 +259,7 @@ def _in_numbers(model: Model, side: LimitQuestions, right: Expr) -> str | None:
     return digits if digits.endswith(")") else f"{digits} (all digits certain)"
 
 
-def _theorem_text(found: Theorem) -> str:
+def theorem_text(found: Theorem) -> str:
     assumed = f", assuming {found.assumes}" if found.assumes else ""
     return f"by the {found.name} [{found.source}]{assumed}"
 

@@ -18,7 +18,7 @@ from tpsym.program.letters import ColumnLetter, InputLetter, RowLetter
 from tpsym.program.operators import same_size
 from tpsym.program.scope import power_of
 from tpsym.program.values import Data, Family, Function, Operator, Scalar, Value, VectorValue, describe
-from tpsym.results.coordinates import written_out
+from tpsym.results.coordinates import is_bounded, written_out
 from tpsym.results.matrix_words import matrix_polynomial
 from tpsym.results.reasons import NoLimit, reasons
 from tpsym.syntax import tree
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 MAX_TEXT = 24
 """Characters of a matrix expression that a message repeats."""
-FREENESS = Theorem("free independence principle", "Yang2020TP3", "bounded diagonal matrices")
-GAUSSIAN = Theorem("limit of traces of Gaussian matrices", "Yang2020TP3")
+FREENESS = Theorem("free independence principle", "Yang2020TP3")
+"""Theorem 4.2: Gaussian matrices are asymptotically free from bounded diagonal ones, those made from them included."""
+TRACES = Theorem("Master Theorem, applied to traces of words", "Yang2020TP3")
 
 
 def spectral_matrix(side: LimitQuestions, value: Value, place: tree.Expr) -> tuple[Operator, Polynomial | None]:
@@ -134,7 +135,6 @@ def limiting(side: LimitQuestions, found: Polynomial, span: Span) -> tuple[Polyn
         for expr in (*diagonals, *numbers):
             side.ask(expr)
             side.cite(expr)
-    side.theorems[FREENESS if diagonals else GAUSSIAN] = None
     terms = [term(side, c, word, span) for c, word in found.terms]
     with reasons(span):
         for letter in (x for _, word in terms for x in word if isinstance(x, Diagonal)):
@@ -147,6 +147,8 @@ def limiting(side: LimitQuestions, found: Polynomial, span: Span) -> tuple[Polyn
         return value if full.has(E) else full
 
     written = [(c, tuple(_coordinate(side, x) for x in word)) for c, word in terms]
+    free = all(is_bounded(side.context, x.expr) for _, word in written for x in word if isinstance(x, Diagonal))
+    side.theorems[FREENESS if diagonals and free else TRACES] = None
     return polynomial(written, found.rows, found.columns), mean
 
 

@@ -11,7 +11,7 @@ from sympy import Expr, S, Symbol
 from tpsym.errors import Span
 from tpsym.program.values import Endpoints, Operator, Theory
 from tpsym.results.answers import Answer, Cell, Table
-from tpsym.results.derive import new_steps
+from tpsym.results.derive import new_steps, theorem_text
 from tpsym.results.reasons import NoLimit
 from tpsym.results.spectra import attribute, by_condition
 from tpsym.results.spectrum_steps import equation_steps
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MOMENTS = 6
 """Moments that are stated."""
+DIGITS = 12
 LONG = 80
 """Operations of a moment that fits into a table."""
 G, Z, T = Symbol("G", real=True), Symbol("z", real=True), Symbol("t", real=True)
@@ -41,14 +42,16 @@ def spectrum_answers(
                      note="; ".join(side.guesses))
         return
     law: Spectrum = value.content()
+    covered = tuple(theorem_text(found) for found in side.theorems)[-1:]
+    side.theorems.clear()
     moments = _moments(side, law, span)
     try:
         equation = _collected(attribute(side, law, "equation", (G, Z), span))
     except NoLimit as refusal:
-        yield Answer(text, Symbol(text), Symbol(text), (), (), span, tables=(moments,),
-                     note=f"no equation of the Cauchy transform: {refusal.reason}")
+        note = "; ".join((*covered, f"no equation of the Cauchy transform: {refusal.reason}"))
+        yield Answer(text, Symbol(text), Symbol(text), (), (), span, tables=(moments,), note=note)
     else:
-        note = "; ".join((f"G(z) = lim tr 1/(z - {matrix_name(text)})", *side.guesses))
+        note = "; ".join((*covered, *side.guesses, f"G(z) = lim tr 1/(z - {matrix_name(text)})"))
         tables = tuple(t for t in (_edges(side, law, span), _atoms(law), moments) if t is not None)
         steps = equation_steps(law, equation, matrix_name(text), span)
         yield Answer(text, equation, S.Zero, (), steps, span, note=note, tables=tables)
@@ -91,16 +94,24 @@ def _edges(side: LimitQuestions, law: Spectrum, span: Span) -> Table | None:
         for k, end in enumerate(values):
             near = [(c, e[k]) for c, e in exponents if len(e) == len(values)]
             where = () if condition == sp.true else (condition,)
-            rows.append((end, by_condition(near) if near else "", *where))
+            rows.append((_with_digits(end), by_condition(near) if near else "", *where))
     several = any(len(row) > 2 for row in rows)
     columns: tuple[Cell, ...] = ("edge", "exponent of the density", *(("where",) if several else ()))
     return Table("Support", columns, tuple(rows)) if rows else None
 
 
+def _with_digits(end: Expr) -> Cell:
+    """A root that has no radicals with its first digits, all certain."""
+    if not isinstance(end, sp.CRootOf):
+        return end
+    below = end.eval_rational(dx=sp.Rational(1, 10**DIGITS))
+    return (end, f" ≈ {sp.N(below, DIGITS - 2)}".replace("-", "−"))
+
+
 def _endpoints(found: Endpoints) -> Table:
     several = len(found.cases) > 1
     rows = tuple(
-        (end, *((condition,) if several else ())) for condition, values in found.cases for end in values
+        (_with_digits(end), *((condition,) if several else ())) for condition, values in found.cases for end in values
     )
     return Table("Support", ("edge", *(("where",) if several else ())), rows)
 
@@ -130,7 +141,10 @@ def _density(side: LimitQuestions, law: Spectrum, text: str, span: Span) -> Iter
     except NoLimit:
         return
     name = Symbol(f"{text}.density(t)", real=True)
-    yield Answer(text, name, value, (), (), span, note="; ".join(side.guesses))
+    roots = sorted(value.atoms(sp.CRootOf), key=lambda r: r.eval_rational(dx=sp.Rational(1, 10**6)))
+    named = {root: Symbol(f"t[{k}]", real=True) for k, root in enumerate(roots, start=1)}
+    yield Answer(text, name, value.xreplace(named), tuple((s, r) for r, s in named.items()), (), span,
+                 note="; ".join(side.guesses))
 
 
 def _by_vectors(

@@ -11,6 +11,7 @@ from sympy import Expr, Symbol
 from tpsym.errors import Span
 from tpsym.limit.scalars import PROBE, scalar_limit
 from tpsym.program.instructions import Dimension
+from tpsym.program.letters import MatrixLetter, SymmetricLetter
 from tpsym.program.operators import apply
 from tpsym.program.values import Operator, VectorValue
 from tpsym.results.reasons import reasons
@@ -62,9 +63,9 @@ def moment_by_vectors(side: LimitQuestions, matrix: Operator, order: int, text: 
 
 
 def orders(matrix: Operator) -> tuple[int, ...]:
-    """Orders of the moments that a reader is shown: the longest word bounds how many products there are."""
-    longest = max((len(word) for _, word in matrix.terms), default=0) * max(len(matrix.terms), 1)
-    steps = min(3, FACTORS // longest) if longest else 0
+    """Orders of the moments that a reader is shown, not too many products."""
+    products = sum(isinstance(x, MatrixLetter | SymmetricLetter) for _, word in matrix.terms for x in word)
+    steps = min(3, FACTORS // max(products, 1))
     return tuple(range(1, 2 * steps + 1))
 
 
