@@ -233,3 +233,31 @@ def test_free_cumulants_add_for_free_variables(found: Polynomial) -> None:
     both = free_cumulants(Moments(found + other)(6))
     parts = zip(free_cumulants(Moments(found)(6)), free_cumulants(Moments(other)(6)), strict=True)
     assert list(both) == [sp.expand(a + b) for a, b in parts]
+
+
+def test_coordinates_whose_products_sympy_merges() -> None:
+    """D W Wᵀ D + D² with D = exp(x/2), so that D² = exp(x): moments 2 E D² and E (D²)² (1 + 2 + 1) + (E D²)²."""
+    x = Symbol("$1", real=True)
+    d, square = Diagonal(SQUARE, sp.exp(x / 2)), Diagonal(SQUARE, sp.exp(x))
+
+    def mean(expr: Expr) -> Expr:
+        return expr.replace(sp.exp, lambda a: sp.exp((a / x) ** 2 / 2))
+
+    found = Moments(of((1, (d, W, WT, d)), (1, (square,))), mean)(2)
+    assert list(found) == [1, 2 * sp.sqrt(sp.E), 4 * sp.E**2 + sp.E]
+
+
+def test_powers_of_cases() -> None:
+    """D W Wᵀ D with D = 1, -1 and 0 on a third each has the moments of a projection of rank 2/3 and of W Wᵀ."""
+    x, y = Symbol("$1", real=True), Symbol("$2", real=True)
+    cases = Diagonal(SQUARE, sp.Piecewise((1, x > 1), (-1, x < -1), (0, True)))
+    other = Diagonal(SQUARE, y)
+
+    def mean(expr: Expr) -> Expr:
+        """E of D^k y^m for an independent y with all moments one."""
+        inside = expr.xreplace({y: S.One})
+        return sp.Add(*(inside.xreplace({x: sp.Integer(v)}) for v in (-2, 0, 2))) / 3
+
+    found = Moments(of((1, (cases, W, WT, cases)), (1, (other,))), mean)(2)
+    third = Rational(1, 3)
+    assert list(found) == [1, 2 * third + 1, 2 * third + (2 * third) ** 2 + 2 * 2 * third + 1]

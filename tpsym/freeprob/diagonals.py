@@ -19,6 +19,7 @@ from tpsym.freeprob.covariance import Mean
 from tpsym.freeprob.failures import Unavailable
 from tpsym.freeprob.ring import Ring, ring_of
 from tpsym.functions import Phi, step
+from tpsym.matrices import Diagonal, Letter, Polynomial, polynomial
 
 MAX_VALUES = 64
 """Values that the diagonals of one polynomial may take together."""
@@ -158,12 +159,12 @@ def numbers_of(values: Values, expressions: Iterable[Expr], mean: Mean) -> list[
 
 @dataclass(slots=True)
 class ByMoments:
-    """Functions of coordinates as polynomials in the diagonals, averaged monomial by monomial.
+    """Functions of coordinates as polynomials in the names of the diagonals, averaged monomial by monomial.
 
-    ``letters`` are the coordinates of the diagonals, the first generators of the ring.
+    The first ``count`` generators of the ring are these names.
     """
 
-    letters: tuple[Expr, ...]
+    count: int
     ring: Ring
     table: dict[tuple[int, ...], Any]
 
@@ -171,12 +172,12 @@ class ByMoments:
         return self.ring.element(expr)
 
     def function(self, expr: Expr) -> Any:
-        return self.ring.element(sp.expand(expr.xreplace(names(self.letters))))
+        return self.ring.element(sp.expand(expr))
 
     def mean(self, element: Any) -> Any:
-        count, total = len(self.letters), self.ring.zero
+        total = self.ring.zero
         for powers, coefficient in element.to_dict().items():
-            head, rest = tuple(map(int, powers[:count])), (0,) * count + tuple(powers[count:])
+            head, rest = tuple(map(int, powers[: self.count])), (0,) * self.count + tuple(powers[self.count :])
             total = total + self.ring.context.from_dict({rest: coefficient}) * self._moment(head)
         return total
 
@@ -190,6 +191,16 @@ class ByMoments:
 def names(letters: Sequence[Expr]) -> dict[Expr, Symbol]:
     """A symbol for the coordinate of each diagonal."""
     return {e: Symbol(f"$d{i}", real=True) for i, e in enumerate(letters)}
+
+
+def named(found: Polynomial, letters: Sequence[Expr]) -> Polynomial:
+    """The polynomial with names for the coordinates of diagonals: sympy would merge products of these themselves."""
+    table = names(letters)
+
+    def letter(x: Letter) -> Letter:
+        return Diagonal(x.space, table[x.expr]) if isinstance(x, Diagonal) else x
+
+    return polynomial(((c, tuple(map(letter, word))) for c, word in found.terms), found.rows, found.columns)
 
 
 def ring_with(letters: Sequence[Expr], numbers: Sequence[Expr]) -> Ring:

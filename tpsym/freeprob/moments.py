@@ -17,6 +17,7 @@ from tpsym.freeprob.diagonals import (
     finite,
     finite_values,
     moments_of,
+    named,
     numbers_of,
     reflected,
     ring_with,
@@ -119,10 +120,11 @@ class Moments:
     def _by_moments(self, count: int) -> list[Expr]:
         """A first pass with any numbers for the moments of diagonals says which are needed."""
         letters, plain = self.diagonals, [sp.expand(w) for w in weights(self.found)]
-        scout = ByMoments(letters, ring_with(letters, plain), {})
-        resolvent(self.found, scout).moments(count)
+        found = automaton(named(self.affine.inner, letters))
+        scout = ByMoments(len(letters), ring_with(letters, plain), {})
+        resolvent(found, scout).moments(count)
         known = moments_of(letters, scout.table, self.mean)
         ring = ring_with(letters, [*plain, *known.values()])
         table = {powers: ring.element(value) for powers, value in known.items()}
-        series = resolvent(self.found, ByMoments(letters, ring, table))
+        series = resolvent(found, ByMoments(len(letters), ring, table))
         return [ring.expression(x) for x in series.moments(count)]
