@@ -24,7 +24,8 @@ def curve(polynomial: Expr, moments: Moments) -> Curve:
 
 
 def by_formula(formula: Callable[[int], Expr]) -> Moments:
-    return lambda k: tuple(Integer(1) if n == 0 else expand(formula(n)) for n in range(k + 1))
+    moment = cache(lambda n: Integer(1) if n == 0 else expand(formula(n)))
+    return lambda k: tuple(moment(n) for n in range(k + 1))
 
 
 def from_cumulants(cumulant: Callable[[int], Expr], *parameters: Symbol) -> Moments:

@@ -8,6 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from known_laws import (
     G,
+    by_formula,
     cumulants_of,
     curve,
     from_cumulants,
@@ -130,7 +131,7 @@ def cells_of(name: str) -> Cells:
 
 
 @given(st.sampled_from(sorted(FAMILIES)), st.fractions(Fraction(1, 50), 5, max_denominator=50))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_cells_against_the_law_at_a_value(name: str, value: Fraction) -> None:
     """Any rational value, critical ones among them: exactly one condition holds, with what the law has there."""
     cells, (_, within) = cells_of(name), FAMILIES[name]
@@ -152,6 +153,40 @@ def test_irrational_critical_value() -> None:
     assert [c for c, _ in cells.support()] == [a <= sqrt(2), a > sqrt(2)]
     assert [c for c, _ in cells.edges()] == [a < sqrt(2), a > sqrt(2)]
     assert cells.atoms() == [(S.true, ())]
+
+
+def wishart_parabola() -> Curve:
+    """B² - B for B = X Xᵀ, X n × λn with entries of variance 1/n."""
+    r = ratio
+
+    def wishart(k: int) -> Expr:
+        return sum(binomial(k, j) * binomial(k, j - 1) / k * r**j for j in range(1, k + 1)) if k else Integer(1)
+
+    def moment(n: int) -> Expr:
+        return sum(binomial(n, j) * (-1) ** (n - j) * wishart(n + j) for j in range(n + 1))
+
+    polynomial = (
+        4 * G**4 * z**3 + G**4 * z**2 + 8 * G**3 * r * z**2 + 2 * G**3 * r * z - 8 * G**3 * z**2 - 2 * G**3 * z
+        + 5 * G**2 * r**2 * z + G**2 * r**2 - 11 * G**2 * r * z - 2 * G**2 * r - G**2 * z**2 + 4 * G**2 * z + G**2
+        + G * r**3 - 4 * G * r**2 - G * r * z + 3 * G * r + G * z + r
+    )
+    return curve(polynomial, by_formula(moment))
+
+
+@pytest.mark.slow
+def test_many_cells_with_irrational_borders() -> None:
+    """The parabola's minimum -1/4 at 1/2 is in the support while (1 - √λ)² < 1/2 < (1 + √λ)²; 1 - λ stays at 0."""
+    cells = decompose(wishart_parabola())
+    low, high = Rational(3, 2) - sqrt(2), Rational(3, 2) + sqrt(2)
+    right = sqrt(ratio) * (1 + sqrt(ratio)) ** 2 * (sqrt(ratio) + 2)
+    (first, left), (second, middle), (third, last) = cells.support()
+    assert (first, third) == (ratio <= low, ratio > high)
+    assert second == And(ratio > low, ratio <= high)
+    assert middle == ((-Rational(1, 4), right),)
+    assert left == last == ((sqrt(ratio) * (1 - sqrt(ratio)) ** 2 * (sqrt(ratio) - 2), right),)
+    # at 3/2 ± √2 and at (5 ± √17)/4 edges meet the poles, and the masses are settled by their candidates alone
+    assert cells.atoms() == [(ratio < 1, ((0, 1 - ratio),)), (ratio >= 1, ())]
+    assert mass_by_cells(cells.curve, S.Zero) == [(ratio <= 1, 1 - ratio), (ratio > 1, 0)]
 
 
 def test_two_parameters_and_cubic_ends_are_refused() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from flint import acb, acb_poly, arb, ctx, fmpq, fmpz_poly
 from sympy import Expr
@@ -74,7 +75,7 @@ def sheets_of(curve: Curve) -> Sheets:
     bound = max((abs(p.ball(64)).upper() for p in points), key=float, default=arb(0))
     # G is analytic outside of the singular points, so the ends of the support are among them
     radius = fmpq(int((bound * 1024).ceil().unique_fmpz()), 1024)
-    return Sheets(rows, singular, radius, lambda k: rational_moments(curve.moments, k))
+    return Sheets(rows, singular, radius, cache(lambda k: rational_moments(curve.moments, k)))
 
 
 def univariate(polynomial: object) -> fmpz_poly:

@@ -4,13 +4,14 @@ At a critical value two singular points meet, one goes to infinity, or a residue
 the order of the singular points, the intervals with density and the exponents stay, so that a rational sample tells
 which of the finitely many formulas hold. At a rational critical value the law is computed anew. At an irrational one
 the support is the limit from either side whenever sheets stay distinct there for generic z (a pair of conjugate roots
-cannot become real without meeting); nothing else is said of it.
+cannot become real without meeting); edges and atoms are told where ``steady`` settles them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TypeVar
 
 from flint import arb, fmpz_poly
@@ -23,6 +24,7 @@ from tpsym.freeprob.conditions import Cell, Run, describe
 from tpsym.freeprob.curve import Curve, NotDecided, from_flint, singular_expressions, to_flint
 from tpsym.freeprob.residues import residue_at, residue_formulas
 from tpsym.freeprob.shapes import Shape, complete, shape_around, shape_exact
+from tpsym.freeprob.steady import atoms_hold, edges_hold, mass_holds
 
 T = TypeVar("T")
 
@@ -84,35 +86,51 @@ def decompose(curve: Curve, *, within: Range | None = None) -> Cells:
     moving, fixed = parted(curve, parameter)
     poles = [f for f in moving if Poly(leading(curve), curve.z).rem(Poly(f, curve.z)).is_zero]
     residues = residue_formulas(curve, parameter)
-    # an atom stays what it is unless another singular point meets its pole
-    of_atoms = [*meetings(poles, moving, curve.z, parameter), *(c for r in residues for c in r.critical)]
-    degenerate, unsteady = roots_in(parameter, fixed), roots_in(parameter, [*fixed, *of_atoms])
-    critical = roots_in(parameter, [*fixed, *of_atoms, *meetings(moving, moving, curve.z, parameter)])
+    without_formula = [p for p in poles if Poly(p, curve.z).degree() > 1]
+    met = meetings(poles, moving, curve.z, parameter)
+    broken = [
+        *fixed, *(c for r in residues for c in r.critical), *meetings(poles, poles, curve.z, parameter),
+        *meetings(without_formula, moving, curve.z, parameter),
+    ]
+    critical = roots_in(parameter, [*broken, *met, *meetings(moving, moving, curve.z, parameter)])
+    degenerate, unsteady, doubtful = (roots_in(parameter, p) for p in (fixed, broken, met))
 
     def at_point(value: Algebraic) -> Cell[Shape]:
         shape = shape_exact(curve.at({parameter: value.expr})) if value.is_rational else None
-        steady = [what for what, broken in (("support", degenerate), ("atoms", unsteady)) if value not in broken]
-        return Cell(value, value, shape, frozenset(steady))
+        return Cell(value, value, shape)
 
     def between(low: Algebraic | None, high: Algebraic | None) -> Cell[Shape]:
         sample = sample_between(low, high)
         return Cell(low, high, shape_around(curve, parameter, sample, moving, residues))
 
-    return Cells(curve, parameter, laid_out(critical, within, at_point, between))
+    def steady(value: Algebraic, before: Shape, after: Shape) -> frozenset[str]:
+        at = {parameter: value.expr}
+        known = {
+            "support": value not in degenerate,
+            "edges": value not in degenerate and edges_hold(moving, curve.z, at, before, after),
+            "atoms": value not in unsteady and (value not in doubtful or atoms_hold(residues, at, before, after)),
+        }
+        return frozenset(what for what, holds in known.items() if holds)
+
+    return Cells(curve, parameter, laid_out(critical, within, at_point, between, steady))
 
 
 def laid_out(
     critical: Sequence[Algebraic], within: Range, at_point: Callable[[Algebraic], Cell[T]],
     between: Callable[[Algebraic | None, Algebraic | None], Cell[T]],
+    steady: Callable[[Algebraic, T, T], frozenset[str]],
 ) -> tuple[Cell[T], ...]:
-    """Open cells and critical values in turn."""
-    low = bound(within.low)
-    cells: list[Cell[T]] = []
-    for value in critical:
-        if inside(value, within):
-            cells += [between(low, value), at_point(value)]
-            low = value
-    return (*cells, between(low, bound(within.high)))
+    """Open cells and critical values in turn; ``steady`` names what is known at a value from the cells beside it."""
+    values = [v for v in critical if inside(v, within)]
+    bounds = [bound(within.low), *values, bound(within.high)]
+    cells = [between(low, high) for low, high in pairwise(bounds)]
+    found = cells[:1]
+    for value, (before, after) in zip(values, pairwise(cells), strict=True):
+        assert before.description is not None
+        assert after.description is not None
+        known = steady(value, before.description, after.description)
+        found += [replace(at_point(value), continuous=known), after]
+    return tuple(found)
 
 
 def parted(curve: Curve, parameter: Symbol) -> tuple[list[Expr], list[Expr]]:
@@ -174,16 +192,15 @@ def mass_by_cells(curve: Curve, t: Expr, *, within: Range | None = None) -> list
     if t.free_symbols - {parameter} or not (top.is_polynomial(parameter) and bottom.is_polynomial(parameter)):
         raise NotDecided(f"{t} is no rational function of {parameter}")
     moving, fixed = parted(curve, parameter)
-    at_pole = fraction(cancel(leading(curve).subs(curve.z, t)))[0]
-    if at_pole != 0:
-        critical, masses = roots_in(parameter, [at_pole, bottom]), ()
+    residue = residue_at(curve, t, parameter)
+    if cancel(leading(curve).subs(curve.z, t)) != 0:
+        at_pole = fraction(cancel(leading(curve).subs(curve.z, t)))[0]
+        broken, met = [at_pole, bottom], []
     else:
-        residue = residue_at(curve, t, parameter)
         here = (bottom * curve.z - top).expand()
         others = [f for f in moving if f not in (here, -here)]
-        met = meetings([here], others, curve.z, parameter)
-        critical = roots_in(parameter, [*fixed, *residue.critical, bottom, *met])
-        masses = residue.masses
+        broken, met = [*fixed, *residue.critical, bottom], meetings([here], others, curve.z, parameter)
+    unsteady = roots_in(parameter, broken)
 
     def at_point(value: Algebraic) -> Cell[Expr]:
         at = {parameter: value.expr}
@@ -191,12 +208,16 @@ def mass_by_cells(curve: Curve, t: Expr, *, within: Range | None = None) -> list
         return Cell(value, value, mass(curve.at(at), t.xreplace(at)) if known else None)
 
     def between(low: Algebraic | None, high: Algebraic | None) -> Cell[Expr]:
-        if not masses:
+        if not residue.masses:
             return Cell(low, high, S.Zero)
         at = {parameter: sample_between(low, high)}
-        return Cell(low, high, formula_of(mass(curve.at(at), t.xreplace(at)), masses, at))
+        return Cell(low, high, formula_of(mass(curve.at(at), t.xreplace(at)), residue.masses, at))
 
-    cells = laid_out(critical, within, at_point, between)
+    def steady(value: Algebraic, before: Expr, after: Expr) -> frozenset[str]:
+        holds = value not in unsteady and mass_holds(residue, {parameter: value.expr}, before, after)
+        return frozenset({"mass"} if holds else ())
+
+    cells = laid_out(roots_in(parameter, [*broken, *met]), within, at_point, between, steady)
     return [(c, value) for c, value in describe(parameter, cells, lambda value: value, "mass")]
 
 

@@ -14,13 +14,14 @@ from tpsym.freeprob.formulas import quadratic_roots
 class Residue:
     """A pole at ``position`` for every value of the parameter.
 
-    ``masses`` are the formulas that the terms of least order of Q(c/s, t + s) allow; they are all of them as long as no
-    ``critical`` polynomial vanishes.
+    ``masses`` are the formulas that the terms of least order of Q(c/s, t + s) allow; ``complete`` says that they are
+    all of them, as long as no ``critical`` polynomial vanishes.
     """
 
     position: Expr
     masses: tuple[Expr, ...]
     critical: tuple[Expr, ...]
+    complete: bool
 
 
 def residue_formulas(curve: Curve, parameter: Symbol) -> tuple[Residue, ...]:
@@ -46,6 +47,7 @@ def residue_at(curve: Curve, position: Expr, parameter: Symbol) -> Residue:
     polynomial = sum((k * c ** (i - lowest) for i, k in least_terms.items()), S.Zero)
     masses: list[Expr] = []
     critical: list[Expr] = [coefficient for coefficient in least_terms.values() if coefficient.has(parameter)]
+    complete = True
     if polynomial.has(c):
         for factor, _ in factor_list(polynomial, c, parameter)[1]:
             poly = Poly(factor, c)
@@ -54,8 +56,10 @@ def residue_at(curve: Curve, position: Expr, parameter: Symbol) -> Residue:
                 masses.append(cancel(-coefficients[1] / coefficients[0]))
             elif poly.degree() == 2:
                 masses += quadratic_roots(*coefficients)
+            else:
+                complete = complete and poly.degree() == 0
         critical.append(Poly(polynomial, c).discriminant() if Poly(polynomial, c).degree() > 1 else S.One)
-    return Residue(position, tuple(written(m, parameter) for m in masses), tuple(critical))
+    return Residue(position, tuple(written(m, parameter) for m in masses), tuple(critical), complete)
 
 
 def written(value: Expr, parameter: Symbol) -> Expr:
