@@ -46,6 +46,10 @@ CLAIMS = {
     "wishart.density(1) == sqrt(4*sigma^2 - 1)/(2*pi*sigma^2) where sigma > 1/2": "proved",
     "wishart.density(1) == sqrt(4*sigma^2 - 1)/(2*pi*sigma^2)": "undecided",
     "wishart.density(1) == 0 where sigma < 1/2": "proved",
+    # a value of t holds for what was said of it before
+    "wishart.density(t) == r/(2*pi) where sigma = 1, r = sqrt(4 - t)/sqrt(t), t = 2": "proved",
+    "wishart.density(t) == r/(2*pi) where sigma = 1, r = sqrt(4 - t)/t, t = 2": "refuted",
+    "wishart.density(t) == 1 where sigma = 1, t < 0, t = 1": "undecided",
     "wishart.density(1) == 0": "refuted",
     "spectrum(W[1].T @ W[1]).finite_n(2) == 4*(2 + 1/n)": "proved",
     "spectrum(V[1] + V[1].T + V[2] + V[2].T).r_transform(w) == 4*sigma^2*w": "proved",

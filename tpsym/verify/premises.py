@@ -67,7 +67,10 @@ def where(
         value = evaluate(context, item.value, inner)
         known = parameter(context, item.target, inner)
         if known is None:
+            fresh = standing_alone(scope, item.target)
             inner.names[item.target.name.id] = value
+            if fresh is not None and isinstance(value, Scalar):
+                substitution[fresh] = value.expr.xreplace(substitution)
         elif isinstance(value, Scalar):
             given = value.expr.xreplace(substitution)
             substitution = {s: e.xreplace({known: given}) for s, e in substitution.items()} | {known: given}
@@ -90,6 +93,15 @@ def parameter(context: Context, target: tree.Target, scope: Scope) -> Symbol | N
     if isinstance(known, Scalar) and known.expr in context.parameters:
         return known.expr
     return None
+
+
+def standing_alone(scope: Scope, target: tree.Target) -> Symbol | None:
+    """The real number that a name such as t in ``law.density(t)`` stands for; what was stated of it stays true of
+    its value.
+    """
+    alone = Symbol(target.name.id, real=True)
+    known = None if target.indices else scope.find(target.name.id)
+    return alone if isinstance(known, Scalar) and known.expr == alone else None
 
 
 def declared(symbol: Symbol, value: Expr) -> Iterator[sp.Basic]:
