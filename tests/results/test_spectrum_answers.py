@@ -153,3 +153,16 @@ def test_roots_without_radicals_are_named_and_have_digits() -> None:
     assert [s.name for s, _ in density.definitions] == ["t[1]", "t[2]"]
     program = tpsym.parse(text)
     assert program.evaluate("spectrum(A).edge(1)", digits=30).startswith("-1.48443533176585687519127854467")
+
+
+# --- at finite width -------------------------------------------------------------------------------------------
+
+
+def test_moments_of_spectra_are_measured_at_finite_width() -> None:
+    claims = ["spectrum(J.T @ J).moment(2) == 5", "spectrum(K.T @ K).moment(1) == 2/5"]
+    of = tpsym.parse(NETWORK + "".join(f'claim "{k}": {c}\n' for k, c in enumerate(claims)))
+    runs = tpsym.simulate(of, widths=[64, 128], seeds=24)
+    assert [q.name for q in runs.result.quantities] == ["spectrum(J.T @ J).moment(2)", "spectrum(K.T @ K).moment(1)"]
+    # E tr K^T K = 2 E tanh(h)^2, tanh of a standard Gaussian
+    assert abs(runs.result.quantities[1].limit - 2 * 0.394294) < 1e-4
+    assert all(judgement.agrees for judgement in runs.result.judge().values())

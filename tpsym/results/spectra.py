@@ -16,11 +16,13 @@ from tpsym.program.calls import take
 from tpsym.program.evaluate import evaluate
 from tpsym.program.messages import no_named_arguments, similar, wrong_arity
 from tpsym.program.scope import Context, Scope, integer
-from tpsym.program.values import AlgebraicEquation, Endpoints, Method, Scalar, Theory, Value, describe
+from tpsym.program.values import AlgebraicEquation, Endpoints, Method, Operator, Scalar, Theory, Value, describe
 from tpsym.results.reasons import NoLimit, stand_in
 from tpsym.results.spectral_matrix import limiting, spectral_matrix
 from tpsym.results.spectral_moments import finite_moment
+from tpsym.results.vector_route import trace_by_vectors
 from tpsym.syntax import tree
+from tpsym.syntax.format import format_expression
 
 if TYPE_CHECKING:
     from tpsym.freeprob.spectrum import Spectrum
@@ -42,6 +44,8 @@ FREE = ("equation", *AT_POINT)
 FROM_MOMENTS = ("moment", "free_cumulant", "finite_n")
 """Attributes that do not rest on the algebraic equation."""
 MAX_ORDER = 400
+MAX_MEASURED = 16
+"""Order of a moment that runs at finite width measure."""
 
 
 class known:
@@ -75,7 +79,8 @@ def ask_spectrum(side: LimitQuestions, node: tree.Call, scope: Scope) -> Value:
                        fix=f"did you mean {SIGNATURES[close]}?" if close else None)
         if name == "support":
             return Endpoints(() if side.dry else cases(attribute(side, content(), "support", (), span)))
-        return Method(name, lambda context, call, scope: _asked(side, content, polynomial, name, call, scope))
+        matrix = operator, polynomial
+        return Method(name, lambda context, call, scope: _asked(side, content, matrix, name, call, scope))
 
     return Theory("spectrum", operator, find, content)
 
@@ -105,10 +110,11 @@ def engine(polynomial: Polynomial, mean: Callable[[Expr], Expr]) -> Spectrum:
 
 
 def _asked(
-    side: LimitQuestions, content: Callable[[], Spectrum], polynomial: Polynomial | None, name: str, node: tree.Call,
-    scope: Scope,
+    side: LimitQuestions, content: Callable[[], Spectrum], matrix: tuple[Operator, Polynomial | None], name: str,
+    node: tree.Call, scope: Scope,
 ) -> Value:
     """``law.moment(4)``, ``law.density(t)``, ``law.equation(G, z)``."""
+    operator, polynomial = matrix
     wanted = 2 if name == "equation" else 1
     if node.kwargs:
         raise no_named_arguments(f".{name}", node.kwargs[0][1].span)
@@ -126,7 +132,13 @@ def _asked(
     if name == "finite_n":
         assert polynomial is not None
         return Scalar(finite_moment(side, polynomial, arguments[0], node.span))
-    return attribute_value(side, content(), name, arguments, node.span)
+    value = attribute_value(side, content(), name, arguments, node.span)
+    if name == "moment" and side.log is not None and arguments[0] <= MAX_MEASURED:
+        assert isinstance(value, Scalar)
+        average = trace_by_vectors(side, operator, arguments[0], format_expression(node.function), node.span)
+        parts: tuple[tuple[Expr, None], ...] = ((average, None),)
+        side.log_quantity(node.span, "mean", parts, value.expr, name=format_expression(node))
+    return value
 
 
 def attribute_value(

@@ -45,14 +45,7 @@ def moment_by_vectors(side: LimitQuestions, matrix: Operator, order: int, text: 
     The steps count as asked about. Raises:
         NoLimit: a hypothesis of the Master Theorem fails.
     """
-    made: list[VectorValue] = []
-    for vector in iterates(side, matrix, text, span):
-        made.append(vector)
-        if len(made) > order - order // 2:
-            break
-    assert isinstance(matrix.rows, Dimension)
-    product = made[order // 2].expr * made[order - order // 2].expr
-    average = side.context.average(product, matrix.rows, span=span)
+    average = trace_by_vectors(side, matrix, order, text, span)
     side.ask(average)
     with reasons(span):
         side.cite(average)
@@ -60,6 +53,18 @@ def moment_by_vectors(side: LimitQuestions, matrix: Operator, order: int, text: 
     while value.free_symbols & side.limit.definitions.keys():
         value = sp.expand(value.xreplace(side.limit.definitions))
     return value
+
+
+def trace_by_vectors(side: LimitQuestions, matrix: Operator, order: int, text: str, span: Span) -> Expr:
+    r""":math:`\frac1n \langle z^i, z^j \rangle` for i + j = order: a scalar whose mean is (1/n) tr A^order."""
+    made: list[VectorValue] = []
+    for vector in iterates(side, matrix, text, span):
+        made.append(vector)
+        if len(made) > order - order // 2:
+            break
+    assert isinstance(matrix.rows, Dimension)
+    product = made[order // 2].expr * made[order - order // 2].expr
+    return side.context.average(product, matrix.rows, span=span)
 
 
 def orders(matrix: Operator) -> tuple[int, ...]:
@@ -86,4 +91,4 @@ def moment_name(text: str, order: int) -> Symbol:
     return Symbol(f"lim(tr({base}^{order}))", real=True)
 
 
-__all__ = ["iterates", "matrix_name", "moment_by_vectors", "moment_name", "orders"]
+__all__ = ["iterates", "matrix_name", "moment_by_vectors", "moment_name", "orders", "trace_by_vectors"]
