@@ -47,13 +47,14 @@ def _curve(polynomial: Expr, moments: Moments, *, certified: bool, method: str) 
 def irreducible(polynomial: Expr) -> tuple[Expr, ...]:
     """The irreducible factors that contain G, primitive polynomials in G, z and the parameters.
 
-    With irrational numbers among the coefficients the polynomial itself, without factors free of G.
+    With irrational numbers or functions of parameters among the coefficients the polynomial itself, without factors
+    free of G.
     """
     polynomial = sp.expand(polynomial)
     free = sorted(polynomial.free_symbols - {G, Z}, key=str)
     generators = (G, Z, *free)
-    poly = Poly(polynomial, *generators)
-    if not poly.domain.is_ZZ and not poly.domain.is_QQ:
+    rational = polynomial.is_polynomial(*generators) and Poly(polynomial, *generators).domain in (sp.ZZ, sp.QQ)
+    if not rational:
         return (Poly(polynomial, G, Z, domain="EX").terms_gcd()[1].as_expr(),)
     factors = (f for f in integer_factors(to_flint(polynomial, generators)) if f.degrees()[0] > 0)
     return tuple(from_flint(f, generators) for f in factors)

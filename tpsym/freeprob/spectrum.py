@@ -22,15 +22,21 @@ from tpsym.freeprob.equation import inner_curve, transported
 from tpsym.freeprob.failures import Unavailable
 from tpsym.freeprob.law import Law, law
 from tpsym.freeprob.moments import Moments
-from tpsym.functions import Phi
+from tpsym.freeprob.point_density import density_at
+from tpsym.freeprob.stand_ins import (
+    StandIns,
+    irrational,
+    irrational_numbers,
+    is_polynomial,
+    range_of,
+    rational_near,
+    stand_ins,
+)
 from tpsym.matrices import Polynomial
 
 T = TypeVar("T")
 Cases = list[tuple[Any, T]]
 """Values with conditions on the one parameter; a single one with ``true`` where there is nothing to tell apart."""
-
-DIGITS = 60
-"""Digits of an irrational number that the support is computed with where no parameter can stand for it."""
 
 
 @dataclass(frozen=True)
@@ -78,39 +84,30 @@ class Spectrum:
     # --- from the equation -----------------------------------------------------------------------------
 
     @cached_property
-    def _settled(self) -> tuple[Curve, dict[Symbol, Expr], Range | None]:
-        """The equation with rational coefficients: one irrational number stands as a parameter near its value."""
-        numbers = irrational_numbers(self.inner)
-        if not numbers:
-            return self.inner, {}, None
-        if len(numbers) > 1 or self.inner.parameters:
+    def _settled(self) -> tuple[Curve, StandIns, Range | None]:
+        """The equation with rational coefficients in at most one parameter, which may stand for something else."""
+        if is_polynomial(self.inner):
+            return self.inner, StandIns({}, {}), None
+        curve, names = self._named
+        if len(curve.parameters) > 1 or not is_polynomial(curve):
             raise Unavailable("the equation has several irrational numbers or parameters; give them rational values")
-        curve, values = self._with_names()
-        (number,) = values.values()
-        value, near = rational_near(number), Rational(1, 10 ** (DIGITS // 2))
-        return curve, values, Range(value - near, value + near)
+        return curve, names, next((range_of(names.values[s]) for s in curve.parameters if s in names.values), None)
 
-    def _with_names(self) -> tuple[Curve, dict[Symbol, Expr]]:
-        """The equation with a parameter for each irrational number, and what these are."""
-        numbers = irrational_numbers(self.inner)
-        names = {
-            x: Symbol(f"c{i}", positive=True) if x.is_positive else Symbol(f"c{i}", real=True)
-            for i, x in enumerate(numbers)
-        }
-        return inner_curve(self.moments.replaced(names)), {name: x for x, name in names.items()}
+    @cached_property
+    def _named(self) -> tuple[Curve, StandIns]:
+        """The equation with symbols in place of what is no polynomial in parameters."""
+        names = stand_ins(self.inner, self.moments.numbers)
+        return inner_curve(self.moments.replaced(names.named)), names
 
     def _cases(self, whole: Callable[[Curve], T], by_cells: Callable[[Curve, Range | None], Cases[T]]) -> Cases[T]:
         with decided():
-            curve, numbers, within = self._settled
+            curve, names, within = self._settled
             if not curve.parameters:
                 return [(sp.true, whole(curve))]
             found = by_cells(curve, within)
-            if not numbers:
-                return found
-            ((_, value), *others) = found
-            if others:
+            if len(found) > 1 and irrational_numbers(self.inner):
                 raise Unavailable("which case the irrational coefficient belongs to could not be told")
-            return [(sp.true, _replaced(value, numbers))]
+            return [(names.read(condition), names.read(value)) for condition, value in found]
 
     def support(self) -> Cases[tuple[Expr, ...]]:
         """The endpoints, increasing, of the intervals with a density; atoms outside are not among them."""
@@ -131,8 +128,10 @@ class Spectrum:
     def atom(self, t: Expr) -> Cases[Expr]:
         """The mass at t."""
         scale, shift = self.moments.affine.scale, self.moments.affine.shift
-        place = sp.cancel((t - shift) / scale)
-        if place.free_symbols - self.inner.polynomial.free_symbols:
+        with decided():
+            curve, names, _ = self._settled
+        place = sp.cancel((t - shift) / scale).xreplace(dict(names.named))
+        if place.free_symbols - set(curve.parameters):
             return [(c, _mass_at(t, atoms)) for c, atoms in self.atoms()]
         found: Cases[Expr] = self._cases(
             lambda curve: mass(curve, place), lambda curve, within: mass_by_cells(curve, place, within=within)
@@ -148,7 +147,21 @@ class Spectrum:
         return [(c, tuple((self._moved(t), m) for t, m in pairs)) for c, pairs in found]
 
     def density(self, t: Expr) -> Expr:
-        """The density of the continuous part at t, in closed form; zero outside of its support."""
+        """The density of the continuous part at t, zero outside of its support.
+
+        In closed form, or at a rational t as an algebraic number over π.
+        """
+        scale, shift = self.moments.affine.scale, self.moments.affine.shift
+        place = (t - shift) / scale
+        try:
+            return self._density_in(t)
+        except Unavailable:
+            if not place.is_Rational or self.inner.parameters or not is_polynomial(self.inner):
+                raise
+        with decided():
+            return density_at(self.inner, place) / scale
+
+    def _density_in(self, t: Expr) -> Expr:
         scale, shift = self.moments.affine.scale, self.moments.affine.shift
         mark = sp.Dummy("t", real=True)  # a parameter may be called t
         found: Cases[Any] = self._cases(
@@ -161,13 +174,12 @@ class Spectrum:
         """The law at values of the parameters, with ``pdf``, ``cdf``, ``ppf``, ``rvs`` in double precision."""
         with decided():
             given = dict(values or {})
-            if not irrational_numbers(self.curve):
+            if is_polynomial(self.curve):
                 return law(self.curve.at(given))
-            curve, numbers = self._with_names()
-            affine = self.moments.affine
+            affine, (curve, names) = self.moments.affine, self._named
             if affine.scale.free_symbols | affine.shift.free_symbols or irrational(affine.scale * affine.shift):
                 raise Unavailable("a law in numbers needs a rational scale; divide the matrix by its scale")
-            at = {name: rational_near(x) for name, x in numbers.items()}
+            at = {name: rational_near(x.xreplace(given)) for name, x in names.values.items()}
             moved = transported(curve, affine.scale, affine.shift, affine.moved(curve.moments))
             return law(moved.at(at | given))
 
@@ -175,15 +187,6 @@ class Spectrum:
         affine = self.moments.affine
         moved = t if affine.scale == 1 and affine.shift == 0 else sp.expand(affine.scale * t + affine.shift)
         return as_square(moved)
-
-
-def rational_near(number: Expr) -> Rational:
-    """A rational number next to an irrational one."""
-    known = number.replace(Phi, lambda x: (1 + sp.erf(x / sp.sqrt(2))) / 2)
-    found = sp.N(known, DIGITS)
-    if not found.is_Float:
-        raise Unavailable(f"the number {number} in the equation has no decimal value here")
-    return sp.Rational(str(found))
 
 
 @contextmanager
@@ -266,28 +269,6 @@ def _mass_at(t: Expr, atoms: Iterable[tuple[Expr, Expr]]) -> Expr:
         if not gap.is_nonzero:
             raise Unavailable(f"whether {t} is the atom {place} depends on the parameters")
     return S.Zero
-
-
-def irrational_numbers(curve: Curve) -> tuple[Expr, ...]:
-    """The irrational numbers among the coefficients of an equation."""
-    poly = sp.Poly(curve.polynomial, curve.g, curve.z)
-    return tuple(dict.fromkeys(a for c in poly.coeffs() for a in irrational(c)))
-
-
-def irrational(expr: Expr) -> list[Expr]:
-    """The irrational numbers in a coefficient."""
-    if expr.is_Rational or expr.is_Symbol:
-        return []
-    power = expr.is_Pow and expr.exp.is_Integer
-    if expr.is_number and not (expr.is_Add or expr.is_Mul or power):
-        return [expr]
-    return [a for part in expr.args for a in irrational(part)]
-
-
-def _replaced(value: Any, numbers: Mapping[Symbol, Expr]) -> Any:
-    if isinstance(value, tuple | list):
-        return tuple(_replaced(v, numbers) for v in value)
-    return value.xreplace(dict(numbers)) if isinstance(value, sp.Basic) else value
 
 
 def outer(edges: Iterable[tuple[Any, Any, Any]]) -> list[Any]:

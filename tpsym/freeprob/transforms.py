@@ -10,6 +10,7 @@ from sympy import Expr, Poly, Rational, Symbol
 from tpsym.freeprob.curve import Curve
 from tpsym.freeprob.failures import Unavailable
 from tpsym.freeprob.ring import ring_of
+from tpsym.freeprob.stand_ins import decimal
 
 NEAR = Rational(1, 10**6)
 """Where roots are compared with their series."""
@@ -99,8 +100,8 @@ def _nearest(found: Sequence[Expr], series: Expr, mark: Symbol) -> Expr:
         return found[0]
     free = sorted(set().union(*(e.free_symbols for e in found)) - {mark}, key=str)
     sample = {s: Rational(13 + 4 * i, 11) for i, s in enumerate(free)} | {mark: NEAR}
-    target = sp.N(series.xreplace(sample), 40)
-    gaps = [abs(sp.N(e.xreplace(sample), 40) - target) for e in found]
+    target = decimal(series.xreplace(sample), 40)
+    gaps = [abs(decimal(e.xreplace(sample), 40) - target) for e in found]
     best = min(range(len(found)), key=lambda i: gaps[i])
     others = [g for i, g in enumerate(gaps) if i != best]
     if not all(gaps[best] * 1000 < g for g in others):

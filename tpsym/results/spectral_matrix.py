@@ -142,9 +142,7 @@ def limiting(side: LimitQuestions, found: Polynomial, span: Span) -> tuple[Polyn
 
     def mean(expr: Expr) -> Expr:
         with reasons(span):
-            value = side.limit.mean(side.limit.series(expr)).limit()
-        full = side.limit.written_out(value)
-        return value if full.has(E) else full
+            return _closed(side, side.limit.mean(side.limit.series(expr)).limit())
 
     written = [(c, tuple(_coordinate(side, x) for x in word)) for c, word in terms]
     free = all(is_bounded(side.context, x.expr) for _, word in written for x in word if isinstance(x, Diagonal))
@@ -180,7 +178,13 @@ def term(side: LimitQuestions, coefficient: Expr, word: Word, span: Span) -> tup
         found = scalar_limit(limit, coefficient)
     if found.noise:
         raise NoLimit("a coefficient of this matrix stays random in the limit, and so do its eigenvalues", span)
-    return found.value, word
+    return _closed(side, found.value), word
+
+
+def _closed(side: LimitQuestions, value: Expr) -> Expr:
+    """A number in closed form where it has one, else over the names of expectations."""
+    full = side.limit.written_out(value)
+    return value if full.has(E) else full
 
 
 __all__ = ["limiting", "spectral_matrix"]

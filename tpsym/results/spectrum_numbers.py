@@ -14,7 +14,8 @@ from tpsym.freeprob.atoms import atoms
 from tpsym.freeprob.equation import inner_curve
 from tpsym.freeprob.law import Law, law
 from tpsym.freeprob.moments import Moments
-from tpsym.freeprob.spectrum import Spectrum, decided, irrational_numbers
+from tpsym.freeprob.spectrum import Spectrum, decided
+from tpsym.freeprob.stand_ins import irrational_numbers
 from tpsym.results.spectrum_values import mapped, near_rational
 
 Real = NDArray[np.float64]
@@ -124,7 +125,7 @@ def numeric_law(spectrum: Spectrum) -> NumericLaw:
     def moved(expr: Expr) -> Expr | None:
         return None if approximate else sp.expand(scale * expr + shift)
 
-    factor, offset = float(scale), float(shift)
+    factor, offset = (float(near_rational(x)) for x in (scale, shift))
     ends = tuple(End(factor * e.position.number + offset, moved(e.expr), e.left, e.right) for e in found.edges)
     points = tuple(
         Atom(factor * position + offset, mass, moved(expr), None if approximate else weight)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from sympy import Expr, S, Symbol
 
 from tpsym.errors import TpError, fail
-from tpsym.freeprob.spectrum import irrational, rational_near
+from tpsym.freeprob.stand_ins import irrational, rational_near
 from tpsym.matrices import Diagonal, Factor, Letter, Polynomial, Space, polynomial
 from tpsym.program.elaborate import Model
 from tpsym.program.values import Finite

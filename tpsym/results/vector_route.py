@@ -2,23 +2,27 @@ r"""Moments of a spectrum through vectors: :math:`z^{t+1} = A z^t`, as Tensor Pr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import sympy as sp
 from sympy import Expr, Symbol
 
 from tpsym.errors import Span
+from tpsym.gauss.field import Field, OutOfBudgetError
 from tpsym.limit.scalars import PROBE, scalar_limit
 from tpsym.program.instructions import Dimension
 from tpsym.program.letters import MatrixLetter, SymmetricLetter
 from tpsym.program.operators import apply
 from tpsym.program.values import Operator, VectorValue
-from tpsym.results.reasons import reasons
+from tpsym.results.answers import needed
+from tpsym.results.reasons import NoLimit, reasons
 
 if TYPE_CHECKING:
     from tpsym.results.questions import LimitQuestions
 
+BUDGET = 500_000
+"""Terms of polynomials met while a moment is written out."""
 FACTORS = 6
 """Matrices that the vectors of a derivation that is shown are multiplied by, one after the other."""
 
@@ -50,9 +54,10 @@ def moment_by_vectors(side: LimitQuestions, matrix: Operator, order: int, text: 
     with reasons(span):
         side.cite(average)
         value: Expr = scalar_limit(side.limit, average).value
-    while value.free_symbols & side.limit.definitions.keys():
-        value = sp.expand(value.xreplace(side.limit.definitions))
-    return value
+    try:
+        return written(value, side.limit.definitions)
+    except OutOfBudgetError:
+        raise NoLimit("this moment is too long to be written out", span) from None
 
 
 def trace_by_vectors(side: LimitQuestions, matrix: Operator, order: int, text: str, span: Span) -> Expr:
@@ -65,6 +70,35 @@ def trace_by_vectors(side: LimitQuestions, matrix: Operator, order: int, text: s
     assert isinstance(matrix.rows, Dimension)
     product = made[order // 2].expr * made[order - order // 2].expr
     return side.context.average(product, matrix.rows, span=span)
+
+
+def written(value: Expr, definitions: Mapping[Symbol, Expr]) -> Expr:
+    """A rational function of named values written out, fractions cancelled on the way: their sizes would multiply.
+
+    Raises:
+        OutOfBudgetError: it is too long.
+    """
+    known: dict[Symbol, Expr] = {}
+    for symbol, meaning in needed(value, definitions):
+        known[symbol] = _reduced(meaning.xreplace(known))
+    return _reduced(value.xreplace(known))
+
+
+def _reduced(expr: Expr) -> Expr:
+    """In lowest terms, expanded, over what is no rational function."""
+    field = Field(tuple(dict.fromkeys(_atoms(expr))), BUDGET)
+    found = field.of(expr)
+    return sp.expand(field.to_sympy(found.num) / field.to_sympy(found.den))
+
+
+def _atoms(expr: Expr) -> Iterator[Expr]:
+    if expr.is_Rational:
+        return
+    if expr.is_Add or expr.is_Mul or (expr.is_Pow and expr.exp.is_Integer):
+        for part in expr.args:
+            yield from _atoms(part)
+    else:
+        yield expr
 
 
 def orders(matrix: Operator) -> tuple[int, ...]:
