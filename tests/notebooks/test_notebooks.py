@@ -82,6 +82,22 @@ KEY_RESULTS = {
         r"\mathbb{E}\,f_k(x) = t (1 - (1 - K(x, x))^k)",
         "mup       best factors at widths (64, 256, 512): [4.0, 4.0, 4.0]",
     ],
+    "05_moments_and_spectra": [
+        r"| \{3, 3\} | $10$ | $\frac{640}{n}$ |",
+        "8 claims: 8 proved",
+        "E s^7 = 3360/sqrt(n) + 29568/n**(3/2) + 46080/n**(5/2)",
+        "order 2: the error falls like n^(-1.5",
+        "| torus, Klein bottle | $0$ | $1$ | $10$ | $42$ |",
+        "(1/n) E tr A^8 = 14 + 93/n + 374/n**2 + 690/n**3 + 509/n**4",
+        "10 claims: 10 proved",
+        "by the Master Theorem on $z_{t+1} =$ A $z_t$",
+        "atom at 0: 2/3   support: Interval(4 - 2*sqrt(3), 2*sqrt(3) + 4)",
+        "Eq(G**4*z**2 + G**2*z - G*z + 1, 0)   proved: True",
+        "the equation vanishes on the product of the S-transforms",
+        "edges: ['-7.018024', '7.018024']",
+        "variance 6.0",
+        "tanh 1.58347994136746",
+    ],
 }
 """Text that must be among the outputs of a notebook."""
 
