@@ -105,6 +105,11 @@ back = dot(w, W.T @ v)/sqrt(n)
     assert "share a readout" in ask.refusal("E[both*back]")
 
 
+def test_a_random_scalar_beside_a_fluctuation_that_is_not_known():
+    ask = Asked(VECTORS + "weight c: () ~ N(0, 1)\ns = sqrt(n)*mean(v^2*(u - mean(u)))*c")
+    assert "neither linear in an independent readout" in ask.refusal("lim(s)")
+
+
 def test_two_readouts_of_two_widths_may_be_one_number():
     """n⁻¹ᐟ² v·(Ww) and n⁻¹ᐟ² w·(Wᵀv) are equal; calling them independent would be wrong."""
     b, m = Builder(), Dimension("m", S(2))

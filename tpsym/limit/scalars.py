@@ -141,11 +141,13 @@ def scalar_nodes(expr: Expr) -> list[int]:
 
 
 def admissible(limit: Limit, node: int) -> bool:
-    """Whether √n(θ − θ̊) of a moment is known to be asymptotically Gaussian.
+    """Whether √n(θ − θ̊) of a moment is known to be asymptotically Gaussian; a random scalar has its own law.
 
     A trace is an average over a probe that stands for all coordinates: its fluctuation is not the trace's.
     """
     instruction = limit.program[node]
+    if isinstance(instruction, RandomScalar):
+        return True
     if isinstance(instruction, Moment) and any(is_probe(limit, v) for v in instruction.vectors):
         return False
     return bool(readouts(limit, node)) or independent_coordinates(limit, node)
