@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 NAMES = zoo.names()
 SLOW = {"batchnorm", "gcn", "lstm", "conv_flatten", "conv_pooling"}
 """Programs whose claims take more than a few seconds."""
+SPECTRA = {"jacobian", "ginibre_products"}
+"""Programs about matrices, without data and without kernels."""
 MARKED = [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in NAMES]
 
 
 def test_names() -> None:
     wanted = {"mlp", "residual", "transformer_pre", "transformer_post", "rnn", "gru", "lstm", "conv_pooling",
-              "conv_flatten", "batchnorm", "autoencoder", "glu", "gcn"}
+              "conv_flatten", "batchnorm", "autoencoder", "glu", "gcn", *SPECTRA}
     assert wanted <= set(NAMES)
     assert list(NAMES) == sorted(NAMES)
     with pytest.raises(TpError, match="did you mean 'residual'"):
@@ -40,8 +42,8 @@ def test_heads(name: str) -> None:
     assert entry.papers
     assert set(entry.papers) <= set(references())
     source = zoo.source(name)
-    assert "derive nngp(f)" in source
-    assert "derive ntk(f)" in source
+    assert ("derive law[" if name in SPECTRA else "derive nngp(f)") in source
+    assert name in SPECTRA or "derive ntk(f)" in source
     assert source.count("\nclaim ") >= 5
     assert format_source(source) == source
     assert zoo.load(name).source == source
@@ -69,6 +71,8 @@ QUICK = {
 def with_data(name: str) -> str:
     """The program with numbers for its data."""
     source = zoo.source(name)
+    if name in SPECTRA:
+        return source
     if name in QUICK:
         head, *claims = re.split(r"(?m)^(?=claim )", re.sub(r"(?m)^derive .*\n", "", source))
         source = head + "".join(c for c in claims if c.split('"')[1] in QUICK[name])
@@ -102,13 +106,14 @@ def test_networks_of_growing_width(name: str) -> None:
     judged = result.judge()
     assert len(judged) >= 3
     assert [quantity for quantity, judgement in judged.items() if not judgement.agrees] == []
-    check_slopes(result)
+    check_slopes(result, tolerance=0.3 if name in SPECTRA else 0.1)
 
 
-def check_slopes(result: SimulationResult) -> None:
+def check_slopes(result: SimulationResult, *, tolerance: float) -> None:
     """The slope of the root mean square error over seeds, averaged over everything that is a mean at each seed.
 
     An RMS error of 64 seeds is known to 9 %, which leaves 0.04 for the slope over five doublings of one quantity.
+    High moments of matrices have terms of higher order at the smallest widths.
     """
     slopes = []
     for quantity in result.quantities:
@@ -119,4 +124,4 @@ def check_slopes(result: SimulationResult) -> None:
             widths = [e.n for e in quantity.estimates]
             slopes.append(np.polyfit(np.log(widths), np.log(spread) / 2, 1)[0])
     assert len(slopes) >= 3
-    assert np.mean(slopes) == pytest.approx(-0.5, abs=0.1)
+    assert np.mean(slopes) == pytest.approx(-0.5, abs=tolerance)
