@@ -56,12 +56,13 @@ class Agrees:
 @dataclass(frozen=True)
 class Inconclusive:
     """Neither. ``empty``: there was no admissible point; ``decisive``: other points cannot help; ``short``:
-    agreement, but not to enough digits."""
+    agreement, but not to enough digits; ``lone``: only one side is a real number there."""
 
     reason: str
     empty: bool = False
     decisive: bool = False
     short: bool = False
+    lone: bool = False
 
 
 Outcome = Refuted | Agrees | Inconclusive
@@ -131,6 +132,7 @@ def _sample(
     seed: int,
 ) -> Outcome:
     agreed, worst, tried, short, estimated, doubt = 0, 10**6, 0, 0, False, ""
+    lone: Inconclusive | None = None
     tried_for = library(parts_of(question)) if unknowns else UNARY
     for point in points(domain, seed=seed, definitions=question.definitions):
         if tried >= wanted * 2 or agreed >= wanted or _late(deadline):
@@ -145,6 +147,7 @@ def _sample(
             doubt = found.reason
             if found.decisive:
                 return found
+            lone = found if found.lone else lone
             short += found.short
             continue
         agreed, worst, estimated = agreed + 1, min(worst, found.digits), estimated or found.estimated
@@ -155,9 +158,9 @@ def _sample(
         return Inconclusive("out of time" if late else "no admissible point", empty=not late)
     enough = min(wanted, FEWEST) if tried >= FEWEST or _late(deadline) else max(1, tried)
     # points that are easy to evaluate are often special ones: they do not speak for the others
-    if agreed >= max(enough, 4 * short):
+    if lone is None and agreed >= max(enough, 4 * short):
         return Agrees(agreed, worst, estimated)
-    return Inconclusive(doubt or "out of time")
+    return lone or Inconclusive(doubt or "out of time")
 
 
 def _late(deadline: float | None) -> bool:
@@ -184,6 +187,8 @@ def _at(
             exprs, point.values, definitions=known, functions=functions, bits=precision, deadline=deadline
         )
         outcome = judge(question, left, right, gap)
+        if left.known != right.known and (where := _not_real(question.rhs if left.known else question.lhs, point)):
+            return Inconclusive(where, lone=True)
         radius = gap.value.rad()
         if not isinstance(outcome, Inconclusive) or not left.rigorous:
             break
@@ -195,6 +200,16 @@ def _at(
     if isinstance(outcome, Refuted):
         return Refuted(point.values, outcome.lhs, outcome.rhs)
     return outcome
+
+
+def _not_real(expr: sp.Expr, point: Point) -> str:
+    """Where a side is certainly no real number, such as the root of a negative one; empty if that is not seen."""
+    exact = {s: sp.Rational(v.numerator, v.denominator) for s, v in point.values.items()}
+    value = expr.xreplace(exact)
+    if value.free_symbols or value.is_real is not False:
+        return ""
+    place = ", ".join(f"{s} = {v}" for s, v in exact.items() if expr.has(s))
+    return f"at {place} one side is no real number and the other is" if place else ""
 
 
 def _written_out(question: Question, point: Point) -> Question:
