@@ -63,9 +63,19 @@ class Spectrum:
         return tuple(sp.expand(scale**i * c + (shift if i == 1 else 0)) for i, c in enumerate(found, start=1))
 
     @cached_property
+    def _found(self) -> Curve | Unavailable:
+        """The equation of the normalised polynomial A', or why there is none: both take long to find."""
+        try:
+            return inner_curve(self.moments)
+        except Unavailable as reason:
+            return reason
+
+    @property
     def inner(self) -> Curve:
         """The equation of the normalised polynomial A'."""
-        return inner_curve(self.moments)
+        if isinstance(self._found, Unavailable):
+            raise self._found
+        return self._found
 
     @cached_property
     def curve(self) -> Curve:

@@ -218,6 +218,8 @@ def _point(context: Context, name: str, node: tree.Expr, scope: Scope) -> Expr:
                    expected="a number, a parameter, or a name that is declared nowhere")
     if context.n in value.expr.free_symbols:
         raise fail("width-as-number", f"{context.n} goes to infinity; the law has no place there", node.span)
+    if value.expr.has(sp.oo, -sp.oo):
+        raise fail("number-expected", f".{name} needs a finite number", node.span)
     return value.expr
 
 

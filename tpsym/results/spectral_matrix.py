@@ -104,11 +104,12 @@ def is_symmetric(found: Polynomial) -> bool:
 
 
 def check_size(side: LimitQuestions, found: Polynomial, span: Span) -> None:
-    """Entries have to be as small as eigenvalues of order one need."""
+    """Entries have to be as small as eigenvalues of order one need; what is random is looked at in the limit."""
     n = side.context.n
     for c, word in found.terms:
         parts = power_of(c, n)
-        if parts is None or any(isinstance(x, Diagonal) for x in word) or not parts[1].is_positive:
+        random = c.free_symbols & side.context.nodes.keys() or any(isinstance(x, Diagonal) for x in word)
+        if parts is None or random or not parts[1].is_positive:
             continue
         names = ", ".join(dict.fromkeys(x.matrix.name for x in word if isinstance(x, Factor)))
         size = str(n ** parts[1]).replace("**", "^").replace("sqrt(n)", "n^(1/2)")
@@ -174,8 +175,11 @@ def term(side: LimitQuestions, coefficient: Expr, word: Word, span: Span) -> tup
         assert isinstance(diagonal, Diagonal)
         coefficient, moved = constant, Diagonal(diagonal.space, rest * diagonal.expr)
         word = (*word[:first], moved, *word[first + 1 :])
-    with reasons(span):
-        found = scalar_limit(limit, coefficient)
+    try:
+        with reasons(span):
+            found = scalar_limit(limit, coefficient)
+    except NoLimit as error:
+        raise NoLimit(f"a coefficient of this matrix has no limit here: {error.reason}", span) from None
     if found.noise:
         raise NoLimit("a coefficient of this matrix stays random in the limit, and so do its eigenvalues", span)
     return _closed(side, found.value), word
