@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flint import Ordering, ctx, fmpq, fmpz_mpoly_ctx, fmpz_poly
-from sympy import Expr, Rational, S, pi
+from sympy import (
+    And,
+    Expr,
+    Float,
+    GreaterThan,
+    LessThan,
+    Or,
+    Piecewise,
+    Rational,
+    S,
+    StrictGreaterThan,
+    Symbol,
+    false,
+    pi,
+    true,
+)
 
 from tpsym.freeprob.algebraic import Algebraic, root_near
 from tpsym.freeprob.branch import cauchy, sheets_of
 from tpsym.freeprob.curve import Curve
 from tpsym.freeprob.edges import structure_of
 from tpsym.freeprob.failures import Unavailable
+from tpsym.freeprob.stand_ins import decimal
 
 DIGITS = (25, 60, 150)
+CERTAIN = 40
+"""Digits in which a point is compared with the ends of the support."""
 
 
 def density_at(curve: Curve, t: Rational) -> Expr:
@@ -37,6 +57,35 @@ def density_at(curve: Curve, t: Rational) -> Expr:
     raise Unavailable(f"the density at {t} could not be told from other roots")
 
 
+def at_point(value: Expr, mark: Symbol, t: Expr) -> Expr:
+    """A density in closed form at t; at a number the one case that holds.
+
+    Raises:
+        Unavailable: a number is too close to an endpoint to be told from it.
+    """
+    if not isinstance(value, Piecewise) or not t.is_number or value.free_symbols - {mark}:
+        return value.xreplace({mark: t})
+    for inner, condition in value.args:
+        if _holds(condition, mark, t):
+            return at_point(inner, mark, t)
+    return S.Zero
+
+
+def _holds(condition: Any, mark: Symbol, t: Expr) -> bool:
+    if condition in (True, true, False, false):
+        return bool(condition)
+    if isinstance(condition, And | Or):
+        parts = (_holds(c, mark, t) for c in condition.args)
+        return all(parts) if isinstance(condition, And) else any(parts)
+    left, right = (decimal(side.xreplace({mark: t}), CERTAIN) for side in condition.args)
+    gap = left - right
+    if not gap.is_Float or abs(gap) < Float(10) ** (5 - CERTAIN) * (1 + abs(left)):
+        if condition.args[0].xreplace({mark: t}) == condition.args[1].xreplace({mark: t}):
+            return isinstance(condition, GreaterThan | LessThan)
+        raise Unavailable(f"whether {t} lies in the support could not be told")
+    return bool(gap > 0) == isinstance(condition, GreaterThan | StrictGreaterThan)
+
+
 def imaginary_parts(coefficients: list[fmpq]) -> fmpz_poly:
     """A polynomial whose roots are the imaginary parts y ≠ 0 of the roots x + iy of ``Σ c_k g^k``, and others."""
     context = fmpz_mpoly_ctx.get(("x", "y"), Ordering.lex)
@@ -56,4 +105,4 @@ def imaginary_parts(coefficients: list[fmpq]) -> fmpz_poly:
     return fmpz_poly([terms.get(k, 0) for k in range(max(terms) + 1)])
 
 
-__all__ = ["density_at"]
+__all__ = ["at_point", "density_at"]

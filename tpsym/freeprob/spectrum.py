@@ -22,7 +22,7 @@ from tpsym.freeprob.equation import inner_curve, transported
 from tpsym.freeprob.failures import Unavailable
 from tpsym.freeprob.law import Law, law
 from tpsym.freeprob.moments import Moments
-from tpsym.freeprob.point_density import density_at
+from tpsym.freeprob.point_density import at_point, density_at
 from tpsym.freeprob.stand_ins import (
     StandIns,
     irrational,
@@ -178,7 +178,7 @@ class Spectrum:
             lambda curve: density(curve, mark), lambda curve, within: density_by_cells(curve, mark, within=within)
         )
         value = found[0][1] if len(found) == 1 else sp.Piecewise(*((v, c) for c, v in found))
-        return moved_density(value, mark, scale, shift).xreplace({mark: t})
+        return at_point(moved_density(value, mark, scale, shift), mark, t)
 
     def law(self, values: Mapping[Symbol, Rational] | None = None) -> Law:
         """The law at values of the parameters, with ``pdf``, ``cdf``, ``ppf``, ``rvs`` in double precision."""

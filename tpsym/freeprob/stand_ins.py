@@ -139,7 +139,10 @@ def range_of(value: Expr) -> Range | None:
     if value.is_number:
         number, near = rational_near(value), Rational(1, 10 ** (DIGITS // 2))
         return Range(number - near, number + near)
-    return Range(S.Zero, S.One) if isinstance(value, Phi) else None
+    if not isinstance(value, Phi):
+        return None
+    half = Rational(1, 2)
+    return Range(half if value.args[0].is_positive else S.Zero, half if value.args[0].is_negative else S.One)
 
 
 __all__ = [

@@ -161,14 +161,20 @@ def _named(side: LimitQuestions, text: str) -> Symbol:
 
 def _question_latex(text: str) -> str:
     """What was asked, as mathematics."""
-    for kind, latex in (("nngp", r"\operatorname{NNGP}"), ("lim", r"\lim ")):
-        if text.startswith(f"{kind}(") and text.count(")") >= 1:
-            head, _, tail = text[len(kind) + 1 :].partition(")")
-            if kind == "nngp":
-                return rf"{latex}_{{{label_latex(head)}}}{label_latex(tail)}"
-    if text.startswith("lim(") and text.endswith(")"):
-        return rf"\lim {label_latex(text[4:-1])}"
-    return label_latex(text).replace("E[", r"\mathbb{E}[")
+    if text.startswith("nngp("):
+        head, _, tail = text[5:].partition(")")
+        return rf"\operatorname{{NNGP}}_{{{label_latex(head)}}}{label_latex(tail)}"
+    for kind, latex in (("lim", r"\lim "), ("exact", "")):
+        if text.startswith(f"{kind}(") and text.endswith(")"):
+            inner = text[len(kind) + 1 : -1]
+            return latex + (_mean_latex(inner) if inner.startswith("E[") else label_latex(inner))
+    return _mean_latex(text) if text.startswith("E[") else label_latex(text)
+
+
+def _mean_latex(text: str) -> str:
+    """``E[…]`` and what may stand behind it."""
+    body, _, rest = text[2:].rpartition("]")
+    return rf"\mathbb{{E}}[{label_latex(body)}]" + (label_latex(rest) if rest else "")
 
 
 def _kernel_answers(

@@ -125,9 +125,9 @@ def pairing_table(found: ExactMean, key: Key, word: Word, n: Symbol) -> Table:
     ]
     columns = ("surface", "χ", "genus", "straight", "twisted", "contribution", "limit")
     twisted = any(x[4] != 0 for x in rows)
-    note = "A pairing of the letters glues the sides of a polygon to a surface of order n^(χ - 2) beside a sphere."
-    if twisted:
-        note += " Twisted pairings are there because entries are real."
+    why = " Twisted pairings are there because entries are real." if twisted else ""
+    note = ("A pairing of the letters glues the sides of a polygon to a surface, which counts ",
+            n ** (Symbol("χ") - 2), f" beside a sphere.{why}")
     return Table(f"Pairings in {name(found.expansion, key)}", columns, tuple(rows), note)
 
 
@@ -180,8 +180,8 @@ def block_table(found: ExactMean, key: Key, n: Symbol) -> Table:
         rows.append((sizes, sp.Integer(blocks.count), contribution, fate(contribution, n)))
     if single:
         rows.append(("with a block of one", sp.Integer(single), S.Zero, "0, as the mean is 0"))
-    note = "A block of size b gives n times the cumulant of order b: at the scale of the central limit pairs stay," \
-        " each larger block costs a factor n^(1 - b/2)."
+    note = ("A block of size b gives n times the cumulant of order b: at the scale of the central limit pairs stay,"
+            " each larger block costs a factor ", n ** (1 - Symbol("b") / 2), ".")
     columns = ("blocks", "set partitions", "contribution", "limit")
     return Table(f"Set partitions in {name(found.expansion, key)}", columns,
                  tuple(rows) if len(rows) <= MAX_BLOCKS else (), note)
