@@ -204,3 +204,15 @@ def test_the_order_of_factors_and_names_do_not_matter() -> None:
     first = spectrum(of((1, (X, Y, X)), (2, (Z,)))).curve
     second = spectrum(of((2, (Y,)), (1, (Z, X, Z)))).curve
     assert first.polynomial == second.polynomial
+
+
+def test_several_parameters_in_one_weight_are_one() -> None:
+    a, b = Symbol("a", positive=True), Symbol("b", positive=True)
+    law = spectrum(of((a, (X,)), (b, (Y,))))
+    ((condition, ends),) = law.support()
+    assert condition == sp.true
+    assert [sp.expand(e**2) for e in ends] == [4 * a**2 + 4 * b**2] * 2
+    bands = spectrum(of((a, (X,)), (b, (SIGN,))), mean=independent)
+    assert [(c, len(ends)) for c, ends in bands.support()] == [(b / a <= 1, 2), (b / a > 1, 4)]
+    at_one = [e.xreplace({a: S(2), b: S(2)}) for e in bands.support()[0][1]]
+    assert [sp.N(e - s * 3 * sp.sqrt(3), 30) == 0 for e, s in zip(at_one, (-1, 1), strict=True)] == [True, True]

@@ -28,6 +28,7 @@ from tpsym.freeprob.stand_ins import (
     irrational,
     irrational_numbers,
     is_polynomial,
+    one_weight,
     range_of,
     rational_near,
     stand_ins,
@@ -96,8 +97,13 @@ class Spectrum:
     @cached_property
     def _settled(self) -> tuple[Curve, StandIns, Range | None]:
         """The equation with rational coefficients in at most one parameter, which may stand for something else."""
-        if is_polynomial(self.inner):
+        if is_polynomial(self.inner) and len(self.inner.parameters) <= 1:
             return self.inner, StandIns({}, {}), None
+        weight = one_weight(self.moments.affine.inner)
+        if weight is not None:
+            curve = inner_curve(self.moments.replaced(weight.named))
+            if len(curve.parameters) == 1 and is_polynomial(curve):
+                return curve, weight, next(map(range_of, weight.values.values()))
         curve, names = self._named
         if len(curve.parameters) > 1 or not is_polynomial(curve):
             raise Unavailable("the equation has several irrational numbers or parameters; give them rational values")

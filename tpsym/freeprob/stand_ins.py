@@ -16,6 +16,7 @@ from tpsym.freeprob.cells import Range
 from tpsym.freeprob.curve import Curve
 from tpsym.freeprob.failures import Unavailable
 from tpsym.functions import Phi
+from tpsym.matrices import Polynomial
 
 DIGITS = 60
 """Digits of an irrational number that the support is computed with where no parameter can stand for it."""
@@ -133,6 +134,21 @@ def _is_positive(expr: Expr) -> bool:
     return bool(expr.is_positive or isinstance(expr, Phi))
 
 
+def one_weight(polynomial: Polynomial) -> StandIns | None:
+    """A symbol for the one coefficient that is no rational number, however many parameters it is made of."""
+    found = {abs_of(c) for c, _ in polynomial.terms if not c.is_Rational}
+    if len(found) != 1:
+        return None
+    (weight,) = found
+    name = sp.Dummy("c", positive=True) if weight.is_positive else sp.Dummy("c", real=True)
+    return StandIns({weight: name, -weight: -name}, {name: weight})
+
+
+def abs_of(expr: Expr) -> Expr:
+    """The expression without a minus sign in front."""
+    return -expr if expr.could_extract_minus_sign() else expr
+
+
 def range_of(value: Expr) -> Range | None:
     """Where the symbol for a value lies: near a number, between 0 and 1 for a probability, else wherever its sign lets.
     """
@@ -146,6 +162,6 @@ def range_of(value: Expr) -> Range | None:
 
 
 __all__ = [
-    "StandIns", "decimal", "irrational", "irrational_numbers", "is_polynomial", "range_of", "rational_near",
-    "stand_ins",
+    "StandIns", "decimal", "irrational", "irrational_numbers", "is_polynomial", "one_weight", "range_of",
+    "rational_near", "stand_ins",
 ]
