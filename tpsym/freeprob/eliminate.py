@@ -120,14 +120,15 @@ def _reduced(system: System, evaluator: Evaluator) -> tuple[list[Symbol], list[A
 def put_together(system: System) -> dict[Symbol, Symbol | None]:
     """For each unknown one that is equal to it, ``None`` for one that vanishes, as far as the equations say so.
 
-    The system has one solution in power series, so one that is found with unknowns put together is that one.
+    At t = 0 every word goes forward, so that the equations have an invertible Jacobian there and one solution in power
+    series with the initial values; it keeps what the initial values and the equations have in common.
     """
-    series = {u: tuple(int(c) for c in s(ORDERS[0])) for u, s in system.unknowns.items()}
+    series = {u: (system.initial[u], *(int(c) for c in s(ORDERS[0]))) for u, s in system.unknowns.items()}
     equations = dict(zip(system.unknowns, system.polynomials, strict=True))
-    groups: dict[tuple[int, ...], list[Symbol]] = {}
-    for u, s in series.items():
-        groups.setdefault(s, []).append(u)
-    image = {u: (members[0] if any(s) else None) for s, members in groups.items() for u in members}
+    groups: dict[tuple[Any, ...], list[Symbol]] = {}
+    for u, values in series.items():
+        groups.setdefault(values, []).append(u)
+    image = {u: (members[0] if any(values) else None) for values, members in groups.items() for u in members}
     image[H] = H
     mapped = {u: _mapped(p, image, system) for u, p in equations.items()}
     agree = all(_same(mapped[u], mapped[head] if head is not None else None) for u, head in image.items())

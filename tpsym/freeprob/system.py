@@ -35,7 +35,8 @@ class System:
     """Polynomials over ``ring`` that vanish at power series in t; ``unknowns`` gives these modulo a prime.
 
     The generators of the ring are t, h = Σ m_k t^k, the other unknowns, and the numbers of the polynomial.
-    ``residues`` stand for the numbers; ``solved`` gives each unknown as a sum of fractions.
+    ``residues`` stand for the numbers; ``solved`` gives each unknown as a sum of fractions, ``initial`` its value at
+    t = 0.
     """
 
     ring: Ring
@@ -43,6 +44,7 @@ class System:
     unknowns: dict[Symbol, Series]
     residues: dict[Expr, int]
     solved: Mapping[Symbol, Callable[[], list[tuple[Any, Any]]]]
+    initial: Mapping[Symbol, Expr]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,9 @@ def system(moments: Moments, *, seed: int = 1) -> System:
     found = tuple(builder.equation(key) for key in symbols)
     unknowns = {s: _mean(series, key, moments) for key, s in symbols.items()}
     solved = {s: partial(builder.fractions, key) for key, s in symbols.items()}
-    return System(ring, found, unknowns, at, solved)
+    exact = resolvent(moments.found, moments.algebra(small))
+    initial = {s: small.expression(_mean(exact, key, moments)(0)[0]) for key, s in symbols.items()}
+    return System(ring, found, unknowns, at, solved, initial)
 
 
 def _algebra(moments: Moments, ring: Any) -> Algebra:
