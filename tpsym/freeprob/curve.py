@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import lcm
+from math import lcm, prod
 from typing import Any
 
 from flint import Ordering, fmpq, fmpq_mpoly_ctx, fmpq_poly, fmpz_mpoly, fmpz_mpoly_ctx, fmpz_poly
@@ -13,6 +13,8 @@ from sympy import Expr, Integer, Poly, Rational, Symbol, factor_list
 from tpsym.freeprob.failures import Unavailable
 
 MOST_MOMENTS = 256
+LARGEST = 6000
+"""Degree of the discriminant in z times that in a parameter, up to which a law is told by cases of the parameter."""
 
 
 class CurveError(ValueError):
@@ -147,11 +149,21 @@ def singular_factors(polynomial: Expr, g: Symbol, others: Sequence[Symbol]) -> t
     """The irreducible factors of discriminant × leading coefficient in g, polynomials in ``others`` (z first).
 
     At other points z the roots in g are finite and distinct, so that G is analytic there on every sheet.
+
+    Raises:
+        CurveError: the equation has a square factor.
+        NotDecided: there is a parameter, and the discriminant is too large to be worked with.
     """
     poly = to_flint(polynomial, (g, *others))
-    degree = int(poly.degrees()[0])
+    degree, *rest = map(int, poly.degrees())
     leading = leading_in_first(poly, degree)
-    discriminant = poly.discriminant(0) if degree > 1 else poly.context().constant(1)
+    if len(others) == 1:
+        discriminant = _discriminant(poly, degree, rest[0])
+    else:
+        if (2 * degree - 2) ** 2 * prod(max(r, 1) for r in rest) > LARGEST:
+            raise NotDecided(f"the equation has degree {degree} in G, too large to be looked at with a parameter or an "
+                             "irrational number in it: give them rational values")
+        discriminant = poly.discriminant(0) if degree > 1 else poly.context().constant(1)
     if discriminant == 0:
         raise CurveError("the equation has a square factor")
     found: dict[str, fmpz_mpoly] = {}
@@ -159,6 +171,42 @@ def singular_factors(polynomial: Expr, g: Symbol, others: Sequence[Symbol]) -> t
         for factor in integer_factors(part):
             found.setdefault(str(factor), factor)
     return tuple(found.values())
+
+
+def _discriminant(poly: fmpz_mpoly, degree: int, width: int) -> fmpz_mpoly:
+    """The discriminant in the first of two variables, of ``degree`` there and ``width`` in the other.
+
+    By its values at whole numbers and Newton's interpolation: far quicker than ``fmpz_mpoly.discriminant`` where
+    coefficients have hundreds of digits.
+    """
+    context: Any = poly.context()
+    rows: list[dict[int, int]] = [{} for _ in range(degree + 1)]
+    for (i, j), c in poly.to_dict().items():
+        rows[int(i)][int(j)] = int(c)
+    columns = [dense(row) for row in rows]
+    points: list[int] = []
+    values: list[fmpq] = []
+    k = 0
+    while len(points) <= (2 * degree - 2) * width:
+        at = fmpz_poly([row(k) for row in columns])
+        if at.degree() == degree:
+            points.append(k)
+            values.append(fmpq(at.discriminant()))
+        k = -k if k > 0 else 1 - k
+    found = _interpolated(points, values)
+    return context.from_dict({(0, j): int(c.p) for j, c in enumerate(found.coeffs()) if c != 0})
+
+
+def _interpolated(points: Sequence[int], values: Sequence[fmpq]) -> fmpq_poly:
+    """The polynomial of least degree with these values, by divided differences."""
+    slopes = list(values)
+    for j in range(1, len(points)):
+        for i in range(len(points) - 1, j - 1, -1):
+            slopes[i] = (slopes[i] - slopes[i - 1]) / (points[i] - points[i - j])
+    found = fmpq_poly([])
+    for point, slope in zip(reversed(points), reversed(slopes), strict=True):
+        found = found * fmpq_poly([-point, 1]) + fmpq_poly([slope])
+    return found
 
 
 def singular_expressions(polynomial: Expr, g: Symbol, others: Sequence[Symbol]) -> list[Expr]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import sympy as sp
 from sympy import Expr, S
 
+from tpsym.freeprob.automaton import automaton
+from tpsym.freeprob.covariance import weights
+from tpsym.freeprob.ring import ring_of
 from tpsym.matrices import Diagonal, Factor, Letter, Polynomial, Word, polynomial
 
 Series = Callable[[int], tuple[Expr, ...]]
@@ -39,15 +42,22 @@ class Affine:
 
 
 def normalised(found: Polynomial) -> Affine:
-    """Variances moved into coefficients, the first positive coefficient taken out where one is not rational."""
+    """Variances moved into coefficients, the coefficient taken out that leaves the fewest parameters and roots."""
     terms = [(_coefficient(c, word), tuple(map(_unit, word))) for c, word in found.terms]
     shift = sp.Add(*(c for c, word in terms if not word))
     terms = [(c, word) for c, word in terms if word]
     if all(c.is_Rational for c, _ in terms):
         return Affine(polynomial(terms, found.rows, found.columns), S.One, shift)
-    scale = _common(c for c, _ in terms)
-    reduced = [(_ratio(c, scale), word) for c, word in terms]
-    return Affine(polynomial(reduced, found.rows, found.columns), scale, shift)
+    scales = dict.fromkeys(_sizes(c for c, _ in terms))
+    made = [polynomial([(_ratio(c, scale), word) for c, word in terms], found.rows, found.columns) for scale in scales]
+    scale, inner = min(zip(scales, made, strict=True), key=lambda pair: _generators(pair[1]))
+    return Affine(inner, scale, shift)
+
+
+def _generators(found: Polynomial) -> int:
+    """Parameters and irrational numbers that the law depends on: a coefficient √2 of a letter enters by its square."""
+    atoms = ring_of(sp.expand(w) for w in weights(automaton(found))).atoms
+    return len({s for a in atoms for s in a.free_symbols} | {a for a in atoms if a.is_number})
 
 
 def _coefficient(coefficient: Expr, word: Word) -> Expr:
@@ -62,13 +72,12 @@ def _unit(letter: Letter) -> Letter:
     return replace(letter, matrix=replace(letter.matrix, variance=S.One))
 
 
-def _common(coefficients: Iterable[Expr]) -> Expr:
-    """The size of the first coefficient whose sign is known; one where there is none."""
+def _sizes(coefficients: Iterable[Expr]) -> Iterator[Expr]:
+    """The sizes of coefficients whose sign is known, and one."""
     for c in coefficients:
         if c.is_positive or c.is_negative:
-            size: Expr = -c if c.is_negative else c
-            return size
-    return S.One
+            yield -c if c.is_negative else c
+    yield S.One
 
 
 def _ratio(coefficient: Expr, scale: Expr) -> Expr:

@@ -22,12 +22,13 @@ from tpsym.freeprob.equation import inner_curve, transported
 from tpsym.freeprob.failures import Unavailable
 from tpsym.freeprob.law import Law, law
 from tpsym.freeprob.moments import Moments
+from tpsym.freeprob.normalise import Affine
 from tpsym.freeprob.point_density import at_point, density_at
 from tpsym.freeprob.stand_ins import (
     StandIns,
-    irrational,
     irrational_numbers,
     is_polynomial,
+    near_rational,
     one_weight,
     range_of,
     rational_near,
@@ -192,12 +193,12 @@ class Spectrum:
             given = dict(values or {})
             if is_polynomial(self.curve):
                 return law(self.curve.at(given))
-            affine, (curve, names) = self.moments.affine, self._named
-            if affine.scale.free_symbols | affine.shift.free_symbols or irrational(affine.scale * affine.shift):
-                raise Unavailable("a law in numbers needs a rational scale; divide the matrix by its scale")
-            at = {name: rational_near(x.xreplace(given)) for name, x in names.values.items()}
-            moved = transported(curve, affine.scale, affine.shift, affine.moved(curve.moments))
-            return law(moved.at(at | given))
+            curve, names = (self.inner, StandIns({}, {})) if is_polynomial(self.inner) else self._named
+            affine = self.moments.affine
+            scale, shift = (near_rational(x.xreplace(given)) for x in (affine.scale, affine.shift))
+            at = given | {name: rational_near(x.xreplace(given)) for name, x in names.values.items()}
+            moved = Affine(affine.inner, scale, shift).moved(curve.at(at).moments)
+            return law(transported(curve.at(at), scale, shift, moved))
 
     def _moved(self, t: Expr) -> Expr:
         affine = self.moments.affine

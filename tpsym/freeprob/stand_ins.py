@@ -69,6 +69,15 @@ def rational_near(number: Expr) -> Rational:
     return sp.Rational(str(found))
 
 
+def near_rational(expr: Expr) -> Expr:
+    """An expression with rational numbers next to its irrational ones, so that probabilities still add up to one.
+
+    Raises:
+        Unavailable: one of them has no decimals here.
+    """
+    return expr.xreplace({number: rational_near(number) for number in irrational(expr)})
+
+
 def decimal(number: Expr, digits: int) -> Expr:
     """``sympy.N`` that knows the normal distribution."""
     found: Expr = sp.N(number.replace(Phi, lambda x: (1 + sp.erf(x / sp.sqrt(2))) / 2), digits)

@@ -15,8 +15,8 @@ from tpsym.freeprob.equation import inner_curve
 from tpsym.freeprob.law import Law, law
 from tpsym.freeprob.moments import Moments
 from tpsym.freeprob.spectrum import Spectrum, decided
-from tpsym.freeprob.stand_ins import irrational_numbers
-from tpsym.results.spectrum_values import mapped, near_rational
+from tpsym.freeprob.stand_ins import irrational_numbers, near_rational
+from tpsym.results.spectrum_values import mapped
 
 Real = NDArray[np.float64]
 

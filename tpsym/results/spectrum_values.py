@@ -8,7 +8,6 @@ from dataclasses import replace
 from sympy import Expr, S, Symbol
 
 from tpsym.errors import TpError, fail
-from tpsym.freeprob.stand_ins import irrational, rational_near
 from tpsym.matrices import Diagonal, Factor, Letter, Polynomial, Space, polynomial
 from tpsym.program.elaborate import Model
 from tpsym.program.values import Finite
@@ -68,15 +67,6 @@ def at_values(found: Polynomial, values: Mapping[Symbol, Expr]) -> Polynomial:
     return mapped(found, lambda e: e.xreplace(swap), coordinates=True)
 
 
-def near_rational(expr: Expr) -> Expr:
-    """An expression with rational numbers next to its irrational ones, so that probabilities still add up to one.
-
-    Raises:
-        Unavailable: one of them has no decimals here.
-    """
-    return expr.xreplace({number: rational_near(number) for number in irrational(expr)})
-
-
 def mapped(found: Polynomial, change: Callable[[Expr], Expr], *, coordinates: bool) -> Polynomial:
     """The polynomial with its coefficients, variances and sizes changed, also the coordinates of its diagonals."""
 
@@ -94,4 +84,4 @@ def mapped(found: Polynomial, change: Callable[[Expr], Expr], *, coordinates: bo
     return polynomial(terms, space(found.rows), space(found.columns))
 
 
-__all__ = ["at_values", "known_values", "mapped", "near_rational", "no_value", "stand_ins"]
+__all__ = ["at_values", "known_values", "mapped", "no_value", "stand_ins"]
