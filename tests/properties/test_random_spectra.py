@@ -34,9 +34,8 @@ def measured(drawn: Drawn, n: int, count: int, seed: int) -> tuple[np.ndarray, n
     """Moments without their 1/n, from widths n and 2n, with standard errors."""
     means, errors = [], []
     for width, draws in ((n, count), (2 * n, count // 2)):
-        found = np.array([
-            [np.mean(eigenvalues(drawn, width, seed + width * 1000 + i) ** k) for k in ORDERS] for i in range(draws)
-        ])
+        values = (eigenvalues(drawn, width, seed + width * 1000 + i) for i in range(draws))
+        found = np.array([[np.mean(v**k) for k in ORDERS] for v in values])
         means.append(found.mean(axis=0))
         errors.append(found.std(axis=0, ddof=1) / np.sqrt(draws))
     return 2 * means[1] - means[0], np.sqrt(4 * errors[1] ** 2 + errors[0] ** 2)
