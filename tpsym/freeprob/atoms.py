@@ -12,7 +12,7 @@ from sympy import Expr, S
 from tpsym.freeprob.algebraic import Algebraic, as_algebraic, real_roots
 from tpsym.freeprob.branch import BranchError, Sheets, sheets_of
 from tpsym.freeprob.curve import Curve
-from tpsym.freeprob.edges import structure_of
+from tpsym.freeprob.edges import Structure, structure
 from tpsym.freeprob.expansion import Expansion, expand_at
 
 
@@ -28,8 +28,12 @@ def mass(curve: Curve, t: Expr) -> Expr:
 
 def atoms(curve: Curve) -> tuple[tuple[Expr, Expr], ...]:
     """All atoms, each with its mass, in order."""
-    sheets = sheets_of(curve)
-    found = [(p.position, mass_at(sheets, p.position, p.expansion)) for p in structure_of(sheets).atoms]
+    return atoms_of(structure(curve))
+
+
+def atoms_of(law: Structure) -> tuple[tuple[Expr, Expr], ...]:
+    """All atoms of a law whose singular points are known."""
+    found = [(p.position, mass_at(law.sheets, p.position, p.expansion)) for p in law.atoms]
     return tuple((at.expr, m.expr) for at, m in found if m is not None)
 
 

@@ -10,7 +10,7 @@ import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 from sympy import Expr
 
-from tpsym.freeprob.atoms import atoms
+from tpsym.freeprob.atoms import atoms_of
 from tpsym.freeprob.equation import inner_curve
 from tpsym.freeprob.law import Law, law
 from tpsym.freeprob.moments import Moments
@@ -120,7 +120,7 @@ def numeric_law(spectrum: Spectrum) -> NumericLaw:
         curve = inner_curve(Moments(rational, lambda e: near_rational(mean(e)), spectrum.moments.is_random))
     with decided():
         found = law(curve)
-        masses = atoms(curve)
+        masses = atoms_of(found.structure)
 
     def moved(expr: Expr) -> Expr | None:
         return None if approximate else sp.expand(scale * expr + shift)
