@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import tpsym
 from tpsym import api
 
 JACOBIAN = """\
@@ -82,3 +83,18 @@ claim "edges": law.support == [-2*{name}, 2*{name}] where {name} > 0
 claim "moment": law.moment(4) == 2*{name}^4
 """
     assert [c.verdict for c in api.claim_results(api.parse(text))] == ["proved"] * 5
+
+
+def test_a_density_that_is_not_bounded_at_an_edge_is_not_zero_there() -> None:
+    text = """
+width n
+random X: (n, n) ~ N(0, 1/n)
+let law = spectrum((X + X.T)^2/2)
+claim "at the edge": law.density(0) == 0
+claim "with the edge": law.density(t) == 0 where t <= 0
+claim "outside": law.density(t) == 0 where t < 0
+claim "other edge": law.density(4) == 0
+"""
+    found = {claim.label: claim.verdict for claim in tpsym.verify(tpsym.parse(text))}
+    assert found == {"at the edge": "undecided", "with the edge": "undecided", "outside": "proved",
+                     "other edge": "proved"}

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from flint import acb, arb, ctx
-from sympy import And, Expr, Or, Piecewise, Rational, S, Symbol
+from sympy import And, Eq, Expr, Or, Piecewise, Rational, S, Symbol, false
 from sympy.logic.boolalg import Boolean
 
 from tpsym.freeprob.algebraic import rational_between
@@ -76,7 +76,9 @@ def piecewise(
     check(found, form.xreplace(dict(sample)), curve.z)
     rising = {position for position, *sides in edges if all(e is None or e >= 0 for e in sides)}
     where = [And(t >= a if a in rising else t > a, t <= b if b in rising else t < b) for a, b in ends]
-    return Piecewise((form.xreplace({curve.z: t}), Or(*where)), (S.Zero, True))
+    inside = (form.xreplace({curve.z: t}), Or(*where))
+    unbounded = Or(*(Eq(t, e) for pair in ends for e in pair if e not in rising))
+    return Piecewise(inside, *([] if unbounded == false else [(S.Infinity, unbounded)]), (S.Zero, True))
 
 
 def check(found: Structure, form: Expr, z: Symbol) -> None:

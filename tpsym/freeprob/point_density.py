@@ -7,6 +7,7 @@ from typing import Any
 from flint import Ordering, ctx, fmpq, fmpz_mpoly_ctx, fmpz_poly
 from sympy import (
     And,
+    Eq,
     Expr,
     Float,
     GreaterThan,
@@ -67,6 +68,8 @@ def at_point(value: Expr, mark: Symbol, t: Expr) -> Expr:
         return value.xreplace({mark: t})
     for inner, condition in value.args:
         if _holds(condition, mark, t):
+            if inner is S.Infinity:
+                raise Unavailable(f"the density is not bounded at {t}")
             return at_point(inner, mark, t)
     return S.Zero
 
@@ -81,9 +84,9 @@ def _holds(condition: Any, mark: Symbol, t: Expr) -> bool:
     gap = left - right
     if not gap.is_Float or abs(gap) < Float(10) ** (5 - CERTAIN) * (1 + abs(left)):
         if condition.args[0].xreplace({mark: t}) == condition.args[1].xreplace({mark: t}):
-            return isinstance(condition, GreaterThan | LessThan)
+            return isinstance(condition, GreaterThan | LessThan | Eq)
         raise Unavailable(f"whether {t} lies in the support could not be told")
-    return bool(gap > 0) == isinstance(condition, GreaterThan | StrictGreaterThan)
+    return not isinstance(condition, Eq) and bool(gap > 0) == isinstance(condition, GreaterThan | StrictGreaterThan)
 
 
 def imaginary_parts(coefficients: list[fmpq]) -> fmpz_poly:
