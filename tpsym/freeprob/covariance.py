@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from sympy import Expr, S
+from sympy import Expr
 
 from tpsym.freeprob.automaton import Arc, Automaton
 from tpsym.matrices import letter_adjoint
@@ -77,4 +77,4 @@ Mean = Callable[[Expr], Expr]
 
 def constant_mean(expr: Expr) -> Expr:
     """The mean where there are no diagonals: of constants."""
-    return expr if expr != 0 else S.Zero
+    return expr

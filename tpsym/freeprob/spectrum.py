@@ -13,11 +13,11 @@ from sympy import Expr, Rational, S, Symbol
 
 from tpsym.freeprob import transforms
 from tpsym.freeprob.atoms import mass
-from tpsym.freeprob.cells import Range, decompose, mass_by_cells
+from tpsym.freeprob.cells import Cells, Range, decompose, mass_by_cells
 from tpsym.freeprob.covariance import Mean, constant_mean
-from tpsym.freeprob.curve import Curve, CurveError, NotDecided
+from tpsym.freeprob.curve import Curve, CurveError
 from tpsym.freeprob.density import density, density_by_cells
-from tpsym.freeprob.edges import structure
+from tpsym.freeprob.edges import Structure, structure
 from tpsym.freeprob.equation import inner_curve, transported
 from tpsym.freeprob.failures import Unavailable
 from tpsym.freeprob.law import Law, law
@@ -126,19 +126,28 @@ class Spectrum:
                 raise Unavailable("which case the irrational coefficient belongs to could not be told")
             return [(names.read(condition), names.read(value)) for condition, value in found]
 
+    @cached_property
+    def _structure(self) -> Structure:
+        return structure(self._settled[0])
+
+    @cached_property
+    def _cells(self) -> Cells:
+        curve, _, within = self._settled
+        return decompose(curve, within=within)
+
     def support(self) -> Cases[tuple[Expr, ...]]:
         """The endpoints, increasing, of the intervals with a density; atoms outside are not among them."""
         found: Cases[Any] = self._cases(
-            lambda curve: tuple((a.expr, b.expr) for a, b in structure(curve).support),
-            lambda curve, within: decompose(curve, within=within).support(),
+            lambda _: tuple((a.expr, b.expr) for a, b in self._structure.support),
+            lambda *_: self._cells.support(),
         )
         return [(c, tuple(self._moved(e) for pair in ends for e in pair)) for c, ends in found]
 
     def edge_exponents(self) -> Cases[tuple[Rational, ...]]:
         """e by endpoint of ``support``: the density is about c |t − a|^e beside it."""
         found: Cases[Any] = self._cases(
-            lambda curve: [(e.expr, e.left, e.right) for e in structure(curve).edges],
-            lambda curve, within: decompose(curve, within=within).edges(),
+            lambda _: [(e.expr, e.left, e.right) for e in self._structure.edges],
+            lambda *_: self._cells.edges(),
         )
         return [(c, tuple(_rational(side) for side in outer(edges))) for c, edges in found]
 
@@ -158,8 +167,8 @@ class Spectrum:
     def atoms(self) -> Cases[tuple[tuple[Expr, Expr], ...]]:
         """All atoms, as pairs of a point and its mass."""
         found: Cases[Any] = self._cases(
-            lambda curve: tuple((p.expr, mass(curve, p.expr)) for p in structure(curve).atoms),
-            lambda curve, within: decompose(curve, within=within).atoms(),
+            lambda curve: tuple((p.expr, mass(curve, p.expr)) for p in self._structure.atoms),
+            lambda *_: self._cells.atoms(),
         )
         return [(c, tuple((self._moved(t), m) for t, m in pairs)) for c, pairs in found]
 
@@ -208,11 +217,11 @@ class Spectrum:
 
 @contextmanager
 def decided() -> Iterator[None]:
-    """Turns what the equation does not decide into :class:`Unavailable`."""
+    """Turns an equation that contradicts its moments into :class:`Unavailable`."""
     try:
         yield
-    except (NotDecided, CurveError) as error:
-        raise Unavailable(getattr(error, "reason", str(error))) from None
+    except CurveError as error:
+        raise Unavailable(str(error)) from None
 
 
 def moved_density(value: Expr, mark: Symbol, scale: Expr, shift: Expr) -> Expr:

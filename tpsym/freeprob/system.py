@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -140,6 +140,7 @@ class _Builder:
     moments: Moments
     ring: Ring
     symbols: dict[Key, Symbol]
+    moves: dict[int, dict[Entry, Any]] = field(default_factory=dict)
 
     def equation(self, key: Key) -> Any:
         """``u ∏ det − Σ_k p_k inside_k cofactor_k ∏ other det``."""
@@ -169,7 +170,9 @@ class _Builder:
 
     def _inverse(self, row: int, column: int, number: int) -> tuple[Any, Any]:
         """Determinant of ``1 - M`` over the states between, and the cofactor."""
-        moves = self._moves(number)
+        if number not in self.moves:
+            self.moves[number] = self._moves(number)
+        moves = self.moves[number]
         states = _between(row, column, list(moves))
         if len(states) > MAX_BLOCK:
             raise Unavailable("too many matrices are entangled for the equation to be derived")
